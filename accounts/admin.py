@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from accounts import audit, people, phones, tokens
+from accounts.forms import NewPersonForm, PersonForm, SignInForm
+from accounts.models import AuditEntry, Token, User
+from api.fields import parse_id
+
+admin.site.login_form = SignInForm
+
+# Who holds one of these could give themselves every other right.
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    form = PersonForm
+    add_form = NewPersonForm
+    list_display = ("username", "name", "masked_phone", "is_active", "is_staff", "created_at")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups")
+    search_fields = ("username__istartswith", "name__icontains", "phone__exact", "id__exact")
+    ordering = ("username",)
+    show_full_result_count = False
+    readonly_fields = ("id", "created_at", "last_login")
+    fieldsets = (
+        (None, {"fields": ("id", "username", "password")}),
+        ("Person", {"fields": ("name", "phone", "avatar_url")}),
+        ("Rights", {"fields": ("is_active", *POWERS)}),
+        ("Times", {"fields": ("created_at", "last_login")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": ("username", "name", "phone", "usable_password", "password1", "password2"),
+            },
+        ),
+    )
+
+    @admin.display(description="phone", ordering="phone")
+    def masked_phone(self, user: User) -> str:
+        return phones.masked(user.phone) or "–"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """People are switched off, not deleted: what they wrote stays theirs."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            audit.record(by=request.user, action="user_changed", target=obj, fields=form.changed_data)
+        else:
+            audit.record(by=request.user, action="user_created", target=obj)
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        # Django's view redirects exactly when the password was changed.
+        if request.method == "POST" and isinstance(response, HttpResponseRedirect):
+            people.password_changed(self.get_object(request, id), by=request.user)
+        return response
+
+
+class TokenState(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return getattr(queryset, self.value())() if self.value() in ("live", "expired", "revoked") else queryset
+
+
+class OnlyShown(admin.ModelAdmin):
+    """Evidence: looked at here, written elsewhere."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        return False
+
+
+@admin.register(Token)
+class TokenAdmin(OnlyShown):
+    list_display = ("user", "label", "state", "created_at", "expires_at", "revoked_at")
+    list_filter = (TokenState,)
+    list_select_related = ("user",)
+    search_fields = ("user__username__exact", "id__exact")
+    fields = ("id", "user", "label", "state", "created_at", "expires_at", "revoked_at")
+    ordering = ("-created_at", "-id")
+    actions = ("revoke",)
+
+    @admin.display
+    def state(self, token: Token) -> str:
+        return token.state
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_token")
+
+    @admin.action(description="Revoke selected tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        if "confirmed" in request.POST:
+            ended = tokens.revoke_all(queryset, by=request.user)
+            self.message_user(request, f"{ended} revoked.", messages.SUCCESS)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Revoke tokens",
+            "opts": self.opts,
+            "tokens": queryset.live().select_related("user"),
+            "selected": request.POST.getlist(admin.helpers.ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+        }
+        return TemplateResponse(request, "accounts/revoke_tokens.html", context)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(OnlyShown):
+    list_display = ("at", "action", "actor", "object_type", "object_id", "event_id")
+    list_filter = ("at", "action")
+    # Shows the search box; get_search_results below does the looking.
+    search_fields = ("object_id",)
+    search_help_text = "The id of an object, a person or an event."
+    fields = ("at", "action", "actor", "actor_id", "object_type", "object_id", "event_id", "data")
+    ordering = ("-at", "-id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        actor = User.objects.filter(id=OuterRef("actor_id")).values("username")
+        return super().get_queryset(request).annotate(actor_username=Subquery(actor))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        wanted = search_term.strip()
+        if not wanted:
+            return queryset, False
+        found = Q(object_id=wanted)
+        if person_or_event := parse_id(wanted):
+            found |= Q(actor_id=person_or_event) | Q(event_id=person_or_event)
+        return queryset.filter(found), False
+
+    @admin.display
+    def actor(self, entry: AuditEntry) -> str:
+        return entry.actor_username or entry.actor_id or "Callboard"

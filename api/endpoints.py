@@ -1,0 +1,218 @@
+"""The frame of every call.
+
+An endpoint is a REST framework view in shape, so that the document can be made from it, but it runs its calls
+itself: the contract fixes the order in which things are looked for, and a call that is answered in one round
+trip to the database should not spend longer in the frame.
+
+    405, 406, 413 | 401 | maintenance | rate limit | replay | then the handler: 404, 400, 403, 409, quota
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from rest_framework import serializers
+from rest_framework.views import APIView
+
+from api import answers, idempotency, limits
+from api.database import acting_as
+from api.errors import (
+    ApiError,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    ServerError,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+    ValidationError,
+)
+from api.fields import flattened, parse_id
+
+logger = logging.getLogger(__name__)
+
+READS = ("GET", "HEAD")
+MAINTENANCE_RETRY_SECONDS = 60
+
+
+class Endpoint(APIView):
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    # Whether a token is needed; login is the exception.
+    needs_person = True
+    # Whether POST takes an Idempotency-Key.
+    is_replayable = True
+    # Whether writes go on while an operator has switched writing off.
+    survives_maintenance = False
+
+    def dispatch(self, request: HttpRequest, *args: Any, **ids: str) -> HttpResponse:
+        request.allowance = None
+        try:
+            response = self._answer(request, ids)
+        except ApiError as error:
+            response = answers.problem(request, error)
+        except (OperationalError, InterfaceError) as error:
+            logger.error("the database did not serve this call: %s", type(error).__name__, exc_info=error)
+            response = answers.problem(request, ServiceUnavailable())
+        except Exception:
+            logger.exception("unexpected fault")
+            response = answers.problem(request, ServerError())
+        if request.allowance:
+            for name, value in request.allowance.headers().items():
+                response.setdefault(name, value)
+        return response
+
+    def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        self.handler = self._handler_for(request)
+        _check_accept(request)
+        _check_length(request)
+        if not self.needs_person:
+            return self.handler(request, **parsed(ids))
+        self._identify(request)
+        is_read = request.method in READS
+        if request.is_in_maintenance and not is_read and not self.survives_maintenance:
+            raise ServiceUnavailable("Writing is switched off for maintenance.", MAINTENANCE_RETRY_SECONDS)
+        _count(request)
+        if request.method == "POST" and self.is_replayable and "Idempotency-Key" in request.headers:
+            return idempotency.answered_once(request, lambda: self._handle(request, ids))
+        return self._handle(request, ids)
+
+    def _handle(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        if getattr(self.handler, "is_one_trip", False):
+            return self.handler(request, **parsed(ids))
+        with acting_as(request.user):
+            return self.handler(request, **parsed(ids))
+
+    def _handler_for(self, request: HttpRequest):
+        handler = getattr(self, request.method.lower(), None) if request.method in self.allowed_methods else None
+        if handler is None:
+            raise MethodNotAllowed(headers={"Allow": ", ".join(self.allowed_methods)})
+        return handler
+
+    def _identify(self, request: HttpRequest) -> None:
+        """Sets request.user, request.auth and request.is_in_maintenance, or raises NotAuthenticated."""
+        for authenticator in self.get_authenticators():
+            if found := authenticator.authenticate(request):
+                request.user, request.auth = found
+                return
+        raise NotAuthenticated
+
+    # --- what handlers read -------------------------------------------------------------------
+
+    def body(self) -> dict:
+        """The body in the shape that the operation declares; to be read after what is addressed was found."""
+        found = json_object(self.request)
+        if not isinstance(found, dict):
+            raise ValidationError([("#", "Give a JSON object.")])
+        return self._validated(self.handler.body_shape, found, "#/")
+
+    def body_or(self, find: Callable[[], Any]) -> dict:
+        """The body, where what is addressed is found by the work itself; a wrong body is told after `find` has."""
+        try:
+            return self.body()
+        except ApiError:
+            with acting_as(self.request.user):
+                find()
+            raise
+
+    def query(self) -> dict:
+        try:
+            parameters = self.request.GET.dict()
+        except TooManyFieldsSent:
+            raise ValidationError([("?", "These are too many parameters.")]) from None
+        return self._validated(self.handler.query_shape, parameters, "?")
+
+    def _validated(self, shape: type[serializers.Serializer], data: Any, pointer: str) -> dict:
+        try:
+            return _checker(shape).run_validation(data)
+        except serializers.ValidationError as error:
+            raise ValidationError(flattened(error.detail, pointer)) from None
+
+
+@cache
+def _checker(shape: type[serializers.Serializer]) -> serializers.Serializer:
+    """One instance serves every call: a shape keeps nothing of what it checks, and copies its fields when made."""
+    return shape()
+
+
+def one_trip(handler: Callable) -> Callable:
+    """For a handler whose work is one round trip in a transaction of its own (`api.database.in_one_trip`)."""
+    handler.is_one_trip = True
+    return handler
+
+
+def json_object(request: HttpRequest) -> Any:
+    """The body as JSON; an empty one counts as an empty object."""
+    raw = raw_body(request)
+    if not raw:
+        return {}
+    if request.content_type != answers.JSON:
+        raise UnsupportedMediaType
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise ValidationError([("#", "The body is not UTF-8.")]) from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValidationError([("#", f"The body is not JSON ({error.msg}, {place}).")]) from None
+    except (ValueError, RecursionError):
+        raise ValidationError([("#", "The body is not JSON that can be read.")]) from None
+
+
+def raw_body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
+    except RequestDataTooBig:
+        raise PayloadTooLarge from None
+    except (UnreadablePostError, RawPostDataException):
+        raise ValidationError([("#", "The body did not arrive whole.")]) from None
+
+
+def parsed(ids: dict[str, str]) -> dict[str, UUID | str]:
+    """Ids of the path as UUIDs; one that is none addresses nothing."""
+    found = {}
+    for name, value in ids.items():
+        found[name] = parse_id(value)
+        if found[name] is None:
+            raise NotFound
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _check_accept(request: HttpRequest) -> None:
+    accept = request.META.get("HTTP_ACCEPT")
+    if accept and not request.accepts(answers.JSON) and not request.accepts(answers.PROBLEM):
+        raise NotAcceptable
+
+
+def _check_length(request: HttpRequest) -> None:
+    # WSGI knows no body without a length: a server in front has given it one, or it was too large for that.
+    if "HTTP_TRANSFER_ENCODING" in request.META:
+        raise PayloadTooLarge
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = 0
+    if length > settings.BODY_LIMIT or len(raw_body(request)) > settings.BODY_LIMIT:
+        raise PayloadTooLarge
+
+
+def _count(request: HttpRequest) -> None:
+    request.allowance = limits.count_call(request.user.id)
+    if request.allowance and request.allowance.is_exceeded:
+        raise RateLimited(request.allowance.retry_after)

@@ -1,0 +1,140 @@
+"""Input fields that take what the document says and nothing that merely looks like it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api import text
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse_id(value: object) -> UUID | None:
+    return UUID(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+class Text(serializers.Field):
+    """A text in its kept form; counted in code points after cleaning."""
+
+    default_error_messages = {"type": "Give a text.", "blank": "This must not be empty."}
+
+    def __init__(self, *, most: int, least: int = 1, **options):
+        super().__init__(**options)
+        self.least, self.most = least, most
+        schema = {"type": "string", "minLength": least, "maxLength": most}
+        if least:
+            schema["pattern"] = text.PATTERN
+        self._spectacular_annotation = {"field": schema}
+
+    def to_internal_value(self, value):
+        if not isinstance(value, str):
+            self.fail("type")
+        try:
+            cleaned = text.clean(value)
+        except text.Refused as refused:
+            raise serializers.ValidationError(str(refused)) from None
+        if not cleaned and self.least:
+            self.fail("blank")
+        if not self.least <= len(cleaned) <= self.most:
+            raise serializers.ValidationError(f"Give {self.least} to {self.most} characters; these are {len(cleaned)}.")
+        return cleaned
+
+    def to_representation(self, value):
+        return value
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class Id(serializers.Field):
+    default_error_messages = {"type": "Give an id (a UUID)."}
+
+    def to_internal_value(self, value):
+        return parse_id(value) or self.fail("type")
+
+    def to_representation(self, value):
+        return str(value)
+
+
+@extend_schema_field({"type": "boolean"})
+class Flag(serializers.Field):
+    default_error_messages = {"type": "Give true or false."}
+
+    def to_internal_value(self, value):
+        return value if isinstance(value, bool) else self.fail("type")
+
+    def to_representation(self, value):
+        return value
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class Moment(serializers.Field):
+    default_error_messages = {"type": "Give a time with its offset, such as 2026-07-01T18:00:00Z."}
+
+    def to_internal_value(self, value):
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            self.fail("type")
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return self.fail("type")
+
+    def to_representation(self, value):
+        return value.isoformat()
+
+
+class Choice(serializers.ChoiceField):
+    def to_internal_value(self, value):
+        if not isinstance(value, str) or value not in self.choices:
+            raise serializers.ValidationError(f"Give one of {', '.join(map(str, self.choices))}.")
+        return value
+
+
+class Body(serializers.Serializer):
+    """A JSON object; a field that is not declared is an error, not a silent loss."""
+
+    default_error_messages = {"invalid": "Give a JSON object."}
+
+    def to_internal_value(self, data):
+        values, errors = {}, {}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            errors = error.detail
+        if isinstance(data, dict):
+            unknown = [name for name in data if name not in self.fields]
+            errors = {**errors, **{name: ["There is no such field."] for name in unknown}}
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+
+class Query(serializers.Serializer):
+    """The query's parameters; those that are not declared are passed over."""
+
+
+def flattened(detail, pointer: str) -> list[tuple[str, str]]:
+    """REST framework's nested errors as (pointer, text)."""
+    if isinstance(detail, dict):
+        pairs = []
+        for name, inner in detail.items():
+            below = pointer if name == "non_field_errors" else f"{pointer}{_escaped(name)}/"
+            pairs += flattened(inner, below)
+        return pairs
+    if isinstance(detail, list):
+        pairs = []
+        for position, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            pairs += flattened(inner, f"{pointer}{position}/" if nested else pointer)
+        return pairs
+    return [(pointer.rstrip("/") or "#", str(detail))]
+
+
+def _escaped(name: object) -> str:
+    """A member's name inside a JSON pointer (RFC 6901); hostile names are cut and made printable."""
+    shown = str(name)[:100].encode("utf-8", "backslashreplace").decode()
+    return shown.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,99 @@
+"""How often a person may call, and how often anyone may try to sign in.
+
+A window opens with the first call and lasts a minute; counting and opening are one step in Redis, so that of
+any number of parallel calls exactly the limit passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from api import redis
+from api.errors import RateLimited, ServiceUnavailable
+
+WINDOW_MS = 60_000
+
+_COUNT = """
+local counted = {}
+for i, key in ipairs(KEYS) do
+  local n = redis.call('INCR', key)
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    redis.call('PEXPIRE', key, ARGV[1])
+    left = tonumber(ARGV[1])
+  end
+  counted[#counted + 1] = n
+  counted[#counted + 1] = left
+end
+return counted
+"""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    limit: int
+    used: int
+    window_left_ms: int
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.used > self.limit
+
+    @property
+    def retry_after(self) -> int:
+        return max(1, math.ceil(self.window_left_ms / 1000))
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "X-RateLimit-Reset": str(math.ceil(time.time() + self.window_left_ms / 1000)),
+        }
+
+
+def _count(*keys: str) -> list[tuple[int, int]]:
+    flat = redis.run(_COUNT, [f"limit:{key}" for key in keys], [WINDOW_MS])
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def count_call(person_id) -> Allowance | None:
+    """Counts one call of this person; None where limits are off or Redis is away (then everything passes)."""
+    if settings.RATE_LIMIT is None:
+        return None
+    try:
+        [(used, left)] = _count(f"person:{person_id}")
+    except redis.RedisAway:
+        return None
+    return Allowance(settings.RATE_LIMIT, used, left)
+
+
+def count_login(account: str, address: str) -> Allowance | None:
+    """Counts an attempt for the account and for the address, and refuses where either has had enough.
+
+    Returns what is left for the address: what is left for the account would tell which names belong to one person.
+    Without Redis nobody signs in: a guessing machine must not profit from an outage.
+    """
+    if settings.RATE_LIMIT is None:
+        return None
+    keys = (f"login-account:{_blurred(account)}", f"login-address:{_blurred(address)}")
+    try:
+        counted = _count(*keys)
+    except redis.RedisAway:
+        raise ServiceUnavailable("Signing in is not possible at the moment.", retry_after=5) from None
+    limits = (settings.LOGIN_LIMIT_PER_ACCOUNT, settings.LOGIN_LIMIT_PER_ADDRESS)
+    allowances = [Allowance(limit, used, left) for limit, (used, left) in zip(limits, counted, strict=True)]
+    if exceeded := [allowance for allowance in allowances if allowance.is_exceeded]:
+        longest = max(exceeded, key=lambda allowance: allowance.window_left_ms)
+        raise RateLimited(longest.retry_after, longest.headers())
+    return allowances[1]
+
+
+def _blurred(identifier: str) -> str:
+    """Names and phones stay out of Redis: a keyed hash counts as well."""
+    return hmac.new(settings.SECRET_KEY.encode(), identifier.encode(), hashlib.sha256).hexdigest()[:32]

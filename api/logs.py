@@ -1,0 +1,80 @@
+"""Log lines, as JSON in production and readable in development, without anything personal.
+
+What people wrote, their phones and their tokens never reach a log. The lines name ids and codes; and because
+libraries log too, every line passes through `scrubbed`, and of an exception only its type and its frames are
+written: its message may quote what somebody sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+import orjson
+
+# Ids of the request being served, for every line that is logged meanwhile.
+context: ContextVar[dict | None] = ContextVar("log_context", default=None)
+
+FIELDS = ("request_id", "method", "route", "status", "duration_ms", "user_id", "event_id")
+
+_PERSONAL = (
+    (re.compile(r"(?:\+|%2B|(?<![\w.])00)[1-9](?:[ ()./-]{0,2}\d){6,14}", re.IGNORECASE), "[phone]"),
+    # Without a sign of its country: long runs of digits that are no part of an id.
+    (re.compile(r"(?<![\w.-])\d{9,15}(?![\w-])"), "[phone]"),
+    (re.compile(r"\bcb_[A-Za-z0-9_-]{10,}"), "[token]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 [token]"),
+    (re.compile(r"://[^/\s:@]*:[^/\s@]*@"), "://[login]@"),
+    # PostgreSQL quotes rows and keys here.
+    (re.compile(r"(DETAIL|CONTEXT|HINT):.*", re.DOTALL), r"\1: [left out]"),
+)
+# Celery's line about a failed task quotes its error and arguments.
+_CELERY_FAILURE = re.compile(r"^(Task \S+ (?:raised unexpected|raised expected)): .*", re.DOTALL)
+
+
+def scrubbed(text: str) -> str:
+    for pattern, instead in _PERSONAL:
+        text = pattern.sub(instead, text)
+    return _CELERY_FAILURE.sub(r"\1", text)
+
+
+def _error(record: logging.LogRecord) -> dict | None:
+    if not record.exc_info or not record.exc_info[0]:
+        return None
+    kind, error, trace = record.exc_info
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-12:]]
+    found = {"type": f"{kind.__module__}.{kind.__qualname__}", "frames": frames}
+    if sqlstate := getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None):
+        found["sqlstate"] = sqlstate
+    return found
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": scrubbed(record.getMessage()),
+            **(context.get() or {}),
+            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+        }
+        if error := _error(record):
+            line["error"] = error
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+class ReadableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            **(context.get() or {}),
+            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+        }
+        details = " ".join(f"{name}={value}" for name, value in fields.items() if value not in (None, ""))
+        moment = datetime.fromtimestamp(record.created, UTC)
+        line = f"{moment:%H:%M:%S} {record.levelname:7} {record.name}: {scrubbed(record.getMessage())} {details}"
+        if error := _error(record):
+            line = "\n    ".join([line.rstrip(), error["type"], *error["frames"]])
+        return line.rstrip()

@@ -1,0 +1,79 @@
+"""Every figure beside a bound measured in the same run.
+
+    .venv/bin/python -m benchmarks send start          # on servers of its own, in a home that is thrown away
+    .venv/bin/python -m benchmarks send --home DIR     # the same, keeping the loaded data for the next time
+    PORT=… CALLBOARD_HOME=… .venv/bin/python -m benchmarks send --running     # on one that runs already
+
+One that runs already has to be started with CALLBOARD_RATE_LIMITS=1000000/min and
+DJANGO_SETTINGS_MODULE=benchmarks.settings, which adds the empty calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import profile, send, stand, start, table
+from benchmarks.calls import Event
+
+SCENARIOS = {"send": send.run, "start": start.run, "profile": profile.run}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="|".join(SCENARIOS), help="all of them if none is named")
+    parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
+    parser.add_argument("--users", type=int, default=2_000)
+    parser.add_argument("--conversations", type=int, default=20_000)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--home", type=Path, help="keep servers and data here")
+    where.add_argument("--running", action="store_true", help="measure the Callboard that the environment names")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.scenarios) - set(SCENARIOS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    try:
+        with stand.running() if chosen.running else stand.own(chosen.home) as measured:
+            return 0 if run(measured, chosen) else 1
+    except stand.NotReady as error:
+        sys.exit(f"benchmarks: {error}")
+
+
+def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
+    sizes = {name: getattr(chosen, name) for name in ("users", "conversations", "messages", "seed")}
+    event = Event(measured, stand.load_data(**sizes))
+    print(f"\nMachine: {table.machine()}")
+    print(f"Set-up: {describe(measured)}")
+    print(
+        "Load, application and database share this machine. `others` is what else kept it busy meanwhile, `alone` the"
+        " rate at which this CPU a call would fill all cores."
+    )
+    results = []
+    for name in chosen.scenarios or SCENARIOS:
+        time.sleep(2)
+        results.append(SCENARIOS[name](measured, event, seconds=chosen.seconds))
+    return all(results)
+
+
+def describe(measured: stand.Stand) -> str:
+    workers = os.environ.get("CALLBOARD_WEB_WORKERS", f"{table.cores()} (one a core)")
+    threads = os.environ.get("CALLBOARD_WEB_THREADS", "4")
+    with measured.database() as database:
+        version = database.execute("SHOW server_version").fetchone().server_version
+        safe = ", ".join(
+            f"{name} {database.execute(f'SHOW {name}').fetchone()[0]}" for name in ("fsync", "synchronous_commit")
+        )
+    return (
+        f"front on one port before web (granian WSGI, {workers} workers of {threads} threads) on a unix socket;"
+        f" PostgreSQL {version} ({safe}); limits counted and never reached"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

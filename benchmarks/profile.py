@@ -1,0 +1,160 @@
+"""Where a send spends the web process's CPU: by stage, and by function. One thread, no HTTP server, no waiting."""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import itertools
+import json
+import logging
+import os
+import pstats
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+from benchmarks.bounds import TEXT
+from benchmarks.calls import EMPTY_ENDPOINT, EMPTY_VIEW, Event
+from benchmarks.stand import Stand
+from config.environment import REPOSITORY
+
+CALLS = 1_000
+LINES = 25
+
+# What a call does, in this order, and the functions that do it; none of them calls another.
+STAGES = {
+    "find the view": ("django.core.handlers.base:BaseHandler.resolve_request",),
+    "look up the token": ("accounts.authentication:BearerAuthentication.authenticate",),
+    "count the call": ("api.limits:count_call",),
+    "read the body and check its shape": ("api.endpoints:Endpoint.body",),
+    "ask the database": ("messaging.conversations:in_one_trip", "messaging.conversations:in_one_call"),
+    "make the answer": ("messaging.shapes:message",),
+    "write the log line": ("api.requests:RequestMiddleware._log",),
+}
+
+
+def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+    """In a process of its own, which has Callboard's settings."""
+    senders = json.dumps(event.senders()[: 4 * CALLS])
+    command = [sys.executable, "-m", "benchmarks.profile"]
+    return subprocess.run(command, input=senders, text=True, check=False).returncode == 0
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+    from django.core.wsgi import get_wsgi_application
+
+    application = get_wsgi_application()
+    # Every call writes its line, as always, but not among ours.
+    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    senders = itertools.cycle(json.load(sys.stdin))
+    token, _ = next(senders)
+
+    def send() -> None:
+        token, conversation = next(senders)
+        body = json.dumps({"content": TEXT}).encode()
+        call(application, "POST", f"/api/v1/conversations/{conversation}/messages", token, body)
+
+    print(f"\n{'one thread, without HTTP':<40}{'µs of CPU':>10}{'with waiting':>14}")
+    row("empty DRF view", *clock(lambda: call(application, "GET", EMPTY_VIEW, token)))
+    row("empty Endpoint", *clock(lambda: call(application, "GET", EMPTY_ENDPOINT, token)))
+    row("send", *clock(send))
+    by_stage(send)
+    by_function(send)
+
+
+def row(name: str, cpu: float, took: float) -> None:
+    print(f"{name:<40}{1e6 * cpu:>10.0f}{1e6 * took:>14.0f}")
+
+
+def call(application: Callable, method: str, path: str, token: str, body: bytes = b"") -> None:
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_AUTHORIZATION": f"Bearer {token}",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+    }
+    answered = []
+    response = application(environ, lambda status, headers, error=None: answered.append(status))
+    content = b"".join(response)
+    response.close()
+    if not answered[0].startswith("2"):
+        raise SystemExit(f"{path}: {answered[0]} {content.decode()}")
+
+
+def clock(do: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of CPU and of waiting and CPU, each time."""
+    for _ in range(50):
+        do()
+    began, cpu = time.perf_counter(), time.process_time()
+    for _ in range(CALLS):
+        do()
+    return (time.process_time() - cpu) / CALLS, (time.perf_counter() - began) / CALLS
+
+
+def by_stage(send: Callable[[], None]) -> None:
+    spent = {name: [0.0, 0.0] for name in STAGES}
+    for name, places in STAGES.items():
+        for place in places:
+            watch(place, spent[name])
+    whole = clock(send)
+    print(f"\n{'a send, by stage':<40}{'µs of CPU':>10}{'with waiting':>14}")
+    calls = CALLS + 50
+    for name, (cpu, took) in spent.items():
+        row(name, cpu / calls, took / calls)
+    rest = [whole[kind] - sum(stage[kind] for stage in spent.values()) / calls for kind in (0, 1)]
+    row("what holds them together", *rest)
+
+
+def watch(place: str, spent: list[float]) -> None:
+    """Puts a clock around the function of this place."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner = import_module(module)
+    for one in owners:
+        owner = getattr(owner, one)
+    inner = owner.__dict__[name]
+    is_static = isinstance(inner, staticmethod)
+    function = inner.__func__ if is_static else inner
+
+    def timed(*arguments, **options):
+        began, cpu = time.perf_counter(), time.process_time()
+        try:
+            return function(*arguments, **options)
+        finally:
+            spent[0] += time.process_time() - cpu
+            spent[1] += time.perf_counter() - began
+
+    setattr(owner, name, staticmethod(timed) if is_static else timed)
+
+
+def by_function(send: Callable[[], None]) -> None:
+    """By their CPU, and by that of everything they call; the profiler itself about doubles both."""
+    profile = cProfile.Profile(time.process_time)
+    profile.runcall(lambda: [send() for _ in range(CALLS)])
+    stats = pstats.Stats(profile).stats
+    for title, column in (("CPU in the function itself, profiled", 2), ("with everything it calls", 3)):
+        print(f"\n{title:<90}{'µs a send':>10}{'calls':>8}")
+        for (file, line, name), entry in sorted(stats.items(), key=lambda item: -item[1][column])[:LINES]:
+            print(f"{shortened(file, line, name):<90}{1e6 * entry[column] / CALLS:>10.1f}{entry[1] / CALLS:>8.1f}")
+
+
+def shortened(file: str, line: int, name: str) -> str:
+    if file == "~":
+        return name[:89]
+    place = file.rpartition("site-packages/")[2].removeprefix(f"{REPOSITORY}/")
+    return f"{place}:{line} {name}"[-89:]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""One port for two HTTP processes: the small reverse proxy of the default set-up.
+
+`web` answers the API and the pages as WSGI, which is several times faster for Django than ASGI; `stream`
+holds thousands of open live streams, which WSGI cannot. A person wants one address, so this process listens
+on it and sends /api/v1/stream to the one and everything else to the other. It exists so that two commands
+give a running system. Production uses nginx for this; docs/nginx.conf does the same.
+
+    client    a connection from outside: whose turn it is, who waits, who is too late
+    reader    its bytes taken apart into requests
+    heads     what a request must be, and the heads that are written anew for the other side
+    problems  what the front answers itself
+    exchange  one request on its way to a backend
+    upstream  a connection to a backend: it carries exchanges and reads their answers
+    backend   all connections to one of the two processes
+    server    the process: it listens, and stops in order
+
+Requests are never passed on as bytes: they are parsed (by llhttp, under httptools), checked and written
+anew, so what the two sides take for one request cannot differ. Nothing is buffered without bound: a body of
+up to reader.HELD_BODY is taken in whole before a backend is bothered with it (a slow sender must not occupy
+one of web's few threads). Beyond that a chunked body is refused, and with one that says its length, whoever
+is slow stops the other side.
+"""

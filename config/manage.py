@@ -1,0 +1,37 @@
+"""Django's commands, with the embedded servers running around them where the environment names no others.
+
+`manage.py` uses a home that is there; `script/manage` (python -m config.manage) makes one.
+"""
+
+import os
+import signal
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.db import OperationalError
+
+from config import servers
+from config.home import Unusable
+
+
+def main(*, make: bool = False) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by way of finally: the servers may be ours
+    if make:
+        servers.set_defaults()
+    try:
+        with servers.in_use(make=make):
+            execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, Unusable) as error:
+        servers.say(str(error))
+        sys.exit(2)
+    except OperationalError as error:
+        servers.say(f"the database does not answer: {str(error).splitlines()[0]}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main(make=True)

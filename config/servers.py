@@ -1,0 +1,110 @@
+"""The embedded servers of the default set-up, as all who use them see them.
+
+Whoever uses them holds a shared lock on the home; who leaves last stops them. So Ctrl-C of script/server
+stops everything, and a script/manage beside it leaves everything running.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from config import embedded_postgres, embedded_redis, home
+
+SERVERS = (embedded_postgres, embedded_redis)
+
+
+def needed(*, make: bool) -> list:
+    """Those whose address the environment does not name; only made ones, unless more may be made."""
+    unnamed = [server for server in SERVERS if not os.environ.get(server.VARIABLE, "").strip()]
+    return [server for server in unnamed if make or server.made()]
+
+
+def set_defaults() -> None:
+    """What the default set-up switches on: the demo, where both servers are its own."""
+    if len(needed(make=True)) == len(SERVERS):
+        os.environ.setdefault("CALLBOARD_DEMO", "on")
+
+
+@contextmanager
+def in_use(*, make: bool) -> Iterator[None]:
+    """The servers run while this is open. `make` makes the home and the servers where there are none."""
+    servers = needed(make=make)
+    if make or servers:
+        home.make()
+    if not servers:
+        yield
+        return
+    with _lock() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # waits while somebody is stopping them
+        try:
+            with home.explained():
+                _start(servers)
+            yield
+        finally:
+            with _undisturbed():
+                _stop_if_last(lock)
+
+
+def stop() -> bool:
+    """Stops them unless somebody uses them."""
+    with _lock() as lock:
+        return _stop_if_last(lock)
+
+
+def _lock():
+    with home.explained():
+        return open(home.path() / "in-use", "a")
+
+
+def _start(servers: list) -> None:
+    with home.alone():
+        for server in servers:
+            server.start(say)
+
+
+def _stop_if_last(lock) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    for server in SERVERS:
+        server.stop()
+    return True
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C does not leave half of them running."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"callboard: {text}\n")
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["status"]:
+        for server in SERVERS:
+            name = server.__name__.rpartition("_")[2]
+            sys.stdout.write(f"{name}: {'running' if server.runs() else 'stopped'}\n")
+        return 0
+    if arguments == ["stop"]:
+        if not home.path().is_dir() or stop():
+            return 0
+        say("somebody is using them")
+        return 1
+    say("python -m config.servers status|stop")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

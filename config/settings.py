@@ -1,0 +1,229 @@
+"""All settings, in sections. Values come from the environment through config.environment."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import environ
+from celery.schedules import crontab
+
+from config import home
+from config.environment import (
+    REPOSITORY,
+    Misconfigured,
+    boolean,
+    header_name,
+    host_names,
+    one_of,
+    public_url,
+    rate_limit,
+    read,
+    url,
+    whole_number,
+)
+
+# --- What kind of place this is -------------------------------------------------------------
+
+DEBUG = read("DEBUG", boolean, False)
+DEMO = read("CALLBOARD_DEMO", boolean, False)
+PORT = read("PORT", whole_number(1, 65535), 8000)
+PUBLIC_URL = read("CALLBOARD_PUBLIC_URL", public_url, f"http://127.0.0.1:{PORT}")
+
+SECRET_KEY = read("SECRET_KEY", str, None) or home.secret()
+if not SECRET_KEY:
+    raise Misconfigured("SECRET_KEY is not set: give a long random string, or run script/server, which makes one")
+
+ALLOWED_HOSTS = read("ALLOWED_HOSTS", host_names, [urlsplit(PUBLIC_URL).hostname, "127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# The header in which the proxy in front names the client; without one the connection's own address counts.
+REAL_IP_HEADER = read("CALLBOARD_REAL_IP_HEADER", header_name, "")
+
+# --- Servers ---------------------------------------------------------------------------------
+
+DATABASE_URL = read("DATABASE_URL", url("postgres", "postgresql"), None) or home.database_url()
+REDIS_URL = read("REDIS_URL", url("redis", "rediss", "unix"), None) or home.redis_url()
+for name, value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
+    if not value:
+        raise Misconfigured(
+            f"{name} is not set and {home.path()} holds no servers: set it, or run script/server, which brings its own"
+        )
+
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "connect_timeout": 5,
+        # Bound on the server, so that statements can be prepared and their values stay out of its log.
+        "server_side_binding": True,
+        # None behind a PgBouncer older than 1.21, which cannot follow prepared statements.
+        "prepare_threshold": 5 if read("CALLBOARD_PREPARED_STATEMENTS", boolean, True) else None,
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Apps ------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config",
+    "legacy",
+    "moderation",
+    "broadcasts",
+    "messaging",
+    "rollout",
+    "events",
+    "accounts",
+    "api",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+
+# The first two serve every call; what pages need stands aside for /api/v1.
+MIDDLEWARE = [
+    "api.requests.RequestMiddleware",
+    "config.pages.GateMiddleware",
+    "config.pages.WhiteNoiseMiddleware",
+    "config.pages.SecurityMiddleware",
+    "config.pages.SessionMiddleware",
+    "config.pages.CsrfViewMiddleware",
+    "config.pages.AuthenticationMiddleware",
+    "config.pages.MessageMiddleware",
+    "config.pages.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [REPOSITORY / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "/static/"
+# Files are found where the apps keep them: no collectstatic between a clone and a running system.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# --- People ----------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "api.views.form_refused"
+
+# --- The API ---------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Callboard",
+    "DESCRIPTION": "The message system of an event.",
+    "VERSION": "1.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    # What a path of the API names is always an id.
+    "PATH_CONVERTER_OVERRIDES": {"str": {"type": "string", "format": "uuid"}},
+    "ENUM_NAME_OVERRIDES": {"Role": "events.rules.Role", "HelpRequestStatus": "events.models.HelpRequest.Status"},
+    "SERVERS": [{"url": "/"}],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.schema.close_objects",
+    ],
+}
+
+RATE_LIMIT = read("CALLBOARD_RATE_LIMITS", rate_limit, 600)
+LOGIN_LIMIT_PER_ACCOUNT = 10
+LOGIN_LIMIT_PER_ADDRESS = 100
+BODY_LIMIT = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+
+# --- Background work -------------------------------------------------------------------------
+
+CELERY_BROKER_URL = (
+    "redis+socket://" + REDIS_URL.removeprefix("unix://").replace("?db=", "?virtual_host=")
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+CELERY_TASK_IGNORE_RESULT = True
+# A killed worker's tasks run again: every task finds its work in the database and is harmless twice.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 10, "socket_connect_timeout": 2}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
+    "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
+    "purge-tokens": {"task": "accounts.tasks.purge_tokens", "schedule": crontab(hour=3, minute=10)},
+}
+
+# --- Logs ------------------------------------------------------------------------------------
+
+LOG_FORMAT = read("CALLBOARD_LOGS", one_of("json", "readable"), "readable" if DEBUG else "json")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "api.logs.JsonFormatter"},
+        "readable": {"()": "api.logs.ReadableFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Every request has its own line from api.requests; Django's would say it again.
+        "django.request": {"level": "CRITICAL"},
+        "django.server": {"level": "WARNING"},
+        # These quote what a client sent: paths, hosts, origins.
+        "django.security": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,20 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+import accounts.urls
+import events.urls
+import messaging.urls
+from config import views
+
+urlpatterns = [
+    # First, and in one list with the busiest at its head: addresses are tried in turn, on every call.
+    path("api/v1/", include([*messaging.urls.urlpatterns, *events.urls.urlpatterns, *accounts.urls.urlpatterns])),
+    path("", views.front_page, name="front_page"),
+    path("", include("api.urls")),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+]
+
+handler404 = "api.views.not_found"
+handler500 = "api.views.server_error"

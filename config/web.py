@@ -1,0 +1,64 @@
+"""The web process (python -m config.web): granian serving WSGI, its size taken from the machine."""
+
+import os
+import socket
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from config.environment import Misconfigured, exit_clearly, read, whole_number
+
+
+def cores() -> int:
+    """Those we may use, which in a container are fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def clear_away(uds: Path) -> None:
+    """The socket of a server that was killed; one that answers is somebody's and stays."""
+    with socket.socket(socket.AF_UNIX) as client:
+        if client.connect_ex(str(uds)) != 0:
+            uds.unlink(missing_ok=True)
+
+
+def server() -> Granian:
+    uds = read("CALLBOARD_WEB_SOCKET", Path, None)
+    if uds:
+        clear_away(uds)
+    return Granian(
+        "config.wsgi:application",
+        address=read("CALLBOARD_HOST", str, "127.0.0.1"),
+        port=read("PORT", whole_number(1, 65535), 8000),
+        uds=uds,
+        uds_permissions=0o600,
+        interface=Interfaces.WSGI,
+        workers=read("CALLBOARD_WEB_WORKERS", whole_number(1, 256), cores()),
+        # Each thread keeps a database connection; four wait for the database while one computes.
+        blocking_threads=read("CALLBOARD_WEB_THREADS", whole_number(1, 256), 4),
+        # A thread that ends takes its connection and its prepared statements along: keep it as long as allowed.
+        blocking_threads_idle_timeout=600,
+        # Connections taken at once, not work at once: what is more than the threads waits in line here.
+        backlog=2048,
+        backpressure=1024,
+        websockets=False,
+        respawn_failed_workers=True,
+        # Calls take milliseconds; what has not ended by then is a worker that was still loading.
+        workers_kill_timeout=3,
+        log_level="warning",
+    )
+
+
+def main() -> None:
+    try:
+        granian = server()
+    except Misconfigured as error:
+        exit_clearly(error)
+    granian.serve()
+
+
+if __name__ == "__main__":
+    main()

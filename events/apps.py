@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class EventsConfig(AppConfig):
+    name = "events"
+
+    def ready(self):
+        from accounts import profile
+        from events import shapes
+
+        profile.register_memberships(shapes.own_memberships)

@@ -1,0 +1,244 @@
+"""Conversations: started whole, sent into, read, joined and left.
+
+Each write is one function of the database that looks at the facts as they are now, writes when they allow it, and
+hands them back; where it wrote nothing, the same rules name the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from accounts import audit
+from accounts.models import User
+from api.database import acting_as, in_one_call, in_one_trip
+from api.errors import ConversationExists, HelpRequestUnavailable, InvalidState, NotFound, ValidationError
+from events import rules
+from events.access import access_event
+from events.models import HelpRequest
+from events.rules import Member, Standing
+from messaging import reads, typing
+from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
+
+Kind = Conversation.Kind
+
+# The rules' tables in the form in which the database's functions take them.
+READ_ONLY_ROLES = sorted(rules.READ_ONLY_ROLES)
+OPENINGS = sorted(f"{mine}:{theirs}" for mine, others in rules.MAY_OPEN_WITH.items() for theirs in others)
+
+
+class Started(NamedTuple):
+    conversation: Any
+    message: Message
+
+
+def start(event_id: UUID, recipient_id: UUID, content: str, *, by: User) -> Started:
+    """A direct conversation with its first message."""
+    return _start(Kind.DIRECT, event_id, [recipient_id], None, content, by=by)
+
+
+def start_group(
+    event_id: UUID, recipient_ids: Sequence[UUID], content: str, *, title: str | None = None, by: User
+) -> Started:
+    return _start(Kind.GROUP, event_id, list(recipient_ids), title, content, by=by)
+
+
+def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
+    """A help conversation with its first message; the request stays as it is."""
+    conversation_id, message_id = uuid7(), uuid7()
+    offer = (
+        "SELECT * FROM messaging_offer_help(%s, %s, %s, %s, %s)",
+        [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES],
+    )
+    (facts,), shown = in_one_trip(by, offer, reads.conversation(conversation_id))
+    if facts.event_id is None or _is_hidden(facts, by):
+        raise NotFound
+    if facts.sent_at is None:
+        _refuse_offer(facts, by)
+    return Started(shown[0], _said(message_id, conversation_id, facts.event_id, content, facts.sent_at, by))
+
+
+def send(conversation_id: UUID, content: str, *, by: User) -> Message:
+    message_id = uuid7()
+    facts = in_one_call(by, "messaging_send", [conversation_id, message_id, content, READ_ONLY_ROLES])
+    if not facts.is_found:
+        raise NotFound
+    if facts.sent_at is None:
+        _refuse_reply(facts)
+    return _said(message_id, conversation_id, facts.event_id, content, facts.sent_at, by)
+
+
+def note_typing(conversation_id: UUID, *, by: User) -> None:
+    """Asks what a send would be asked, and stores nothing."""
+    rows = in_one_trip(by, reads.reply_facts([conversation_id]))[0]
+    if not rows:
+        raise NotFound
+    _refuse_reply_if_any(rows[0])
+    typing.tell(conversation_id, by=by)
+
+
+def mark_read(conversation_id: UUID, message_id: UUID, *, by: User) -> None:
+    """Moves the marker up to this message; never back."""
+    values = [conversation_id, message_id]
+    ((facts,),) = in_one_trip(by, ("SELECT * FROM messaging_mark_read(%s, %s)", values))
+    if not (facts.is_found and facts.is_message_found):
+        raise NotFound
+
+
+def invite(conversation_id: UUID, user_id: UUID, *, by: User) -> None:
+    """Into a group, by its maker. Who is in it already stays as they are."""
+    values = [conversation_id, user_id, OPENINGS, MOST_PEOPLE]
+    with acting_as(by):
+        ((facts,),) = in_one_trip(by, ("SELECT * FROM messaging_invite(%s, %s, %s, %s)", values))
+        if not facts.is_found:
+            raise NotFound
+        if facts.is_done:
+            _record("participant_added", conversation_id, facts, by=by, user_id=user_id)
+        else:
+            _refuse_invitation(facts)
+
+
+def take_out(conversation_id: UUID, user_id: UUID, *, by: User) -> None:
+    """Out of a group: oneself, or anyone by its maker. Whoever has stood in it longest follows a maker who leaves."""
+    with acting_as(by):
+        ((facts,),) = in_one_trip(by, ("SELECT * FROM messaging_take_out(%s, %s)", [conversation_id, user_id]))
+        if not facts.is_found:
+            raise NotFound
+        if not facts.is_done:
+            _refuse_taking_out(facts, is_self=user_id == by.id)
+        _record("participant_removed", conversation_id, facts, by=by, user_id=user_id)
+
+
+def find(conversation_id: UUID, *, by: User) -> None:
+    """Raises NotFound unless the person takes part in it."""
+    with acting_as(by):
+        if not Participant.objects.filter(conversation_id=conversation_id, user=by).exists():
+            raise NotFound
+
+
+def about(user: User, help_request_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The person's conversation about each of these help requests; for the requester the latest."""
+    with acting_as(user):
+        rows = Conversation.objects.filter(
+            kind=Kind.HELP, help_request__in=help_request_ids, participants__user=user
+        ).order_by("created_at", "id")
+        return dict(rows.values_list("help_request_id", "id"))
+
+
+# --- Refusals --------------------------------------------------------------------------------
+
+
+def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, content: str, *, by: User) -> Started:
+    if by.id in others:
+        _refuse_oneself(kind, event_id, by=by)
+    conversation_id, message_id = uuid7(), uuid7()
+    opening = (
+        "SELECT * FROM messaging_start(%s, %s, %s, %s, %s, %s, %s, %s)",
+        [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS],
+    )
+    (facts,), shown = in_one_trip(by, opening, reads.conversation(conversation_id))
+    if not facts.is_found or _is_hidden(facts, by):
+        raise NotFound
+    if facts.sent_at is None:
+        me = _membership(facts)
+        others = [role and Standing(role) for role in facts.their_roles or []]
+        rules.refuse(rules.against_opening(me, others, is_blocked=facts.is_blocked, now=facts.asked_at), me)
+        if facts.existing_id is None:
+            raise RuntimeError("the database refused a conversation that the rules allow")
+        raise ConversationExists(facts.existing_id)
+    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts.sent_at, by))
+
+
+def _refuse_oneself(kind: str, event_id: UUID, *, by: User) -> None:
+    with acting_as(by):
+        access_event(event_id, by=by)
+    if kind == Kind.GROUP:
+        raise ValidationError([("#/recipient_ids", "You are in it already: name the others.")])
+    raise ValidationError([("#/recipient_id", "This is you.")])
+
+
+def _is_hidden(facts: Any, by: User) -> bool:
+    """An event of which one is no member now; staff see all."""
+    return not (by.is_staff or rules.is_member(_membership(facts)))
+
+
+def _membership(facts: Any) -> Member | None:
+    return facts if facts.role else None
+
+
+def _refuse_reply_if_any(facts: Any) -> None:
+    me = _membership(facts)
+    reason = rules.against_replying(
+        me, partner_is_member=facts.partner_is_member, is_blocked=facts.is_blocked, now=facts.asked_at
+    )
+    rules.refuse(reason, me)
+
+
+def _refuse_reply(facts: Any) -> None:
+    _refuse_reply_if_any(facts)
+    raise RuntimeError("the database refused a message that the rules allow")
+
+
+def _refuse_offer(facts: Any, by: User) -> None:
+    me = _membership(facts)
+    reason = rules.against_offering_help(
+        me,
+        is_own=facts.requester_id == by.id,
+        requester_is_member=facts.requester_is_member,
+        is_blocked=facts.is_blocked,
+        now=facts.asked_at,
+    )
+    rules.refuse(reason, me)
+    if facts.existing_id:
+        raise ConversationExists(facts.existing_id)
+    if facts.request_status != HelpRequest.Status.OPEN:
+        raise HelpRequestUnavailable(facts.request_status)
+    raise RuntimeError("the database refused an offer that the rules allow")
+
+
+def _refuse_invitation(facts: Any) -> None:
+    """Nothing is refused of someone who is in the group already, as long as the maker may invite at all."""
+    me = _membership(facts)
+    if facts.kind == Kind.GROUP and facts.is_maker and facts.is_in:
+        rules.refuse(rules.against_writing(me, now=facts.asked_at), me)
+        return
+    other = Standing(facts.their_role) if facts.their_role else None
+    reason = rules.against_inviting(me, other, is_maker=facts.is_maker, is_blocked=facts.is_blocked, now=facts.asked_at)
+    rules.refuse(reason, me)
+    raise InvalidState("full" if facts.kind == Kind.GROUP else facts.kind)
+
+
+def _refuse_taking_out(facts: Any, *, is_self: bool) -> None:
+    me = _membership(facts)
+    if rules.is_suspended(me, now=facts.asked_at):
+        rules.refuse(rules.SUSPENDED, me)
+    if not (is_self or facts.is_maker):
+        rules.refuse(rules.ROLE)
+    raise InvalidState(facts.kind)
+
+
+# --- What they are made of -------------------------------------------------------------------
+
+
+def _said(
+    message_id: UUID, conversation_id: UUID, event_id: UUID, content: str, created_at: datetime, by: User
+) -> Message:
+    """The message as it was written, without asking for it again."""
+    return Message(
+        id=message_id,
+        event_id=event_id,
+        conversation_id=conversation_id,
+        message_type=Message.Type.DIRECT,
+        sender=by,
+        content=content,
+        created_at=created_at,
+    )
+
+
+def _record(action: str, conversation_id: UUID, facts: Any, *, by: User, user_id: UUID) -> None:
+    target = Conversation(id=conversation_id)
+    audit.record(by=by, action=action, target=target, event_id=facts.event_id, user_id=user_id)

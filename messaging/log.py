@@ -1,0 +1,33 @@
+"""The log that the live stream reads: a row for each audience, in the transaction that does the work.
+
+What a person's own writes tell, the functions of the database write; this is for work that runs as the owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from api.database import as_owner
+from messaging.models import LogEntry
+
+
+def add(
+    kind: str,
+    *,
+    event_id: UUID,
+    conversation_id: UUID | None = None,
+    user_id: UUID | None = None,
+    message_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """To those in a conversation, to one person, or, with neither, to the event. Ids and states only."""
+    with as_owner():
+        LogEntry.objects.create(
+            kind=kind,
+            event_id=event_id,
+            conversation_id=conversation_id,
+            user_id=user_id,
+            message_id=message_id,
+            data=data,
+        )

@@ -1,0 +1,570 @@
+"""The writes of a person, each one function: it looks at the facts as they are now, and writes only when all allow it.
+
+The API's role can write to no table here; it may call these, which run as the owner for whoever
+`callboard_uid()` says is asking. The rules stay where they are: a function is handed the tables of `events.rules` that
+it needs, and hands back the facts it went by, from which the same rules then name the refusal.
+"""
+
+from django.db import migrations
+
+# What the rules about replying ask, for one person and conversation; no row where they take no part in it. In plain
+# SQL without settings, so that it becomes part of the statement around it.
+REPLY_FACTS_OF = (
+    """
+    CREATE FUNCTION messaging_reply_facts_of(person uuid, asked uuid) RETURNS TABLE (
+        event_id uuid, kind text,
+        role text, removed_at timestamptz, muted_until timestamptz, suspended_until timestamptz,
+        partner_is_member boolean, is_blocked boolean
+    )
+    LANGUAGE sql STABLE AS $$
+        SELECT asked_for.event_id, asked_for.kind::text,
+               mine.role::text, mine.removed_at, mine.muted_until, mine.suspended_until,
+               partner.id IS NULL OR EXISTS (
+                   SELECT FROM public.events_membership theirs
+                   WHERE theirs.event_id = asked_for.event_id AND theirs.user_id = partner.id
+                     AND theirs.removed_at IS NULL
+               ),
+               partner.id IS NOT NULL AND (
+                   EXISTS (SELECT FROM public.events_block WHERE blocker_id = person AND blocked_id = partner.id)
+                   OR EXISTS (SELECT FROM public.events_block WHERE blocker_id = partner.id AND blocked_id = person)
+               )
+        FROM public.messaging_participant taking_part
+        JOIN public.messaging_conversation asked_for ON asked_for.id = taking_part.conversation_id
+        LEFT JOIN public.events_membership mine
+          ON mine.event_id = asked_for.event_id AND mine.user_id = taking_part.user_id
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN asked_for.low_id = person THEN asked_for.high_id ELSE asked_for.low_id END AS id
+        ) partner
+        WHERE taking_part.conversation_id = asked AND taking_part.user_id = person
+    $$
+    """,
+    "DROP FUNCTION messaging_reply_facts_of(uuid, uuid)",
+)
+
+# The same for conversations of the asking person: typing, and can_reply where conversations are shown.
+REPLY_FACTS = (
+    """
+    CREATE FUNCTION messaging_reply_facts(asked uuid[]) RETURNS TABLE (
+        conversation_id uuid, event_id uuid, kind text,
+        role text, removed_at timestamptz, muted_until timestamptz, suspended_until timestamptz,
+        partner_is_member boolean, is_blocked boolean
+    )
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    BEGIN
+        RETURN QUERY
+        SELECT wanted.id, facts.*
+        FROM unnest(asked) AS wanted (id)
+        CROSS JOIN LATERAL public.messaging_reply_facts_of(public.callboard_uid(), wanted.id) facts;
+    END $$
+    """,
+    "DROP FUNCTION messaging_reply_facts(uuid[])",
+)
+
+SEND = (
+    """
+    CREATE FUNCTION messaging_send(
+        asked uuid, new_message uuid, new_content text, read_only_roles text[],
+        OUT is_found boolean, OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT partner_is_member boolean, OUT is_blocked boolean, OUT asked_at timestamptz, OUT sent_at timestamptz
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+    BEGIN
+        asked_at := clock_timestamp();
+        SELECT facts.event_id, facts.role, facts.removed_at, facts.muted_until, facts.suspended_until,
+               facts.partner_is_member, facts.is_blocked
+        INTO place, role, removed_at, muted_until, suspended_until, partner_is_member, is_blocked
+        FROM public.messaging_reply_facts_of(me, asked) facts;
+        is_found := FOUND;
+        event_id := place;
+        IF role IS NULL OR removed_at IS NOT NULL OR suspended_until > asked_at OR muted_until > asked_at
+           OR role = ANY (read_only_roles) OR NOT partner_is_member OR is_blocked THEN
+            RETURN;
+        END IF;
+        -- The row's lock puts the sends of a conversation in line; only what comes after it reads the clock.
+        UPDATE public.messaging_conversation conversation
+        SET last_message_id = new_message,
+            last_message_at = greatest(clock_timestamp(), conversation.last_message_at + interval '1 microsecond')
+        WHERE conversation.id = asked
+        RETURNING conversation.last_message_at INTO sent_at;
+        INSERT INTO public.messaging_message (
+            id, event_id, conversation_id, message_type, sender_id, content, roles, tags, created_at
+        ) VALUES (new_message, place, asked, 'direct', me, new_content, '{}', '{}', sent_at);
+        INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+        SELECT new_message, reader.user_id, place, me, sent_at
+        FROM public.messaging_participant reader
+        JOIN public.events_membership theirs
+          ON theirs.event_id = place AND theirs.user_id = reader.user_id AND theirs.removed_at IS NULL
+        WHERE reader.conversation_id = asked AND reader.user_id <> me;
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
+        VALUES ('message.created', place, asked, new_message);
+    END $$
+    """,
+    "DROP FUNCTION messaging_send(uuid, uuid, text, text[])",
+)
+
+# The same as one statement outside a transaction: the owner calls it, and it takes the role in which the send then
+# runs. A pipeline with the role ahead costs the client nearly twice as much.
+SEND_AS = (
+    """
+    CREATE FUNCTION messaging_send_as(
+        person uuid, asked uuid, new_message uuid, new_content text, read_only_roles text[],
+        OUT is_found boolean, OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT partner_is_member boolean, OUT is_blocked boolean, OUT asked_at timestamptz, OUT sent_at timestamptz
+    )
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM set_config('role', 'callboard_api', true), set_config('callboard.user_id', person::text, true),
+                set_config('lock_timeout', '5s', true);
+        SELECT sent.* INTO is_found, event_id, role, removed_at, muted_until, suspended_until,
+                           partner_is_member, is_blocked, asked_at, sent_at
+        FROM public.messaging_send(asked, new_message, new_content, read_only_roles) sent;
+    END $$
+    """,
+    "DROP FUNCTION messaging_send_as(uuid, uuid, uuid, text, text[])",
+)
+
+# A conversation whole: its people, its first message, the deliveries, the log. Null where there is one already.
+OPEN = (
+    """
+    CREATE FUNCTION messaging_open(
+        me uuid, others uuid[], place uuid, new_kind text, new_title text, request uuid,
+        new_conversation uuid, new_message uuid, new_content text
+    ) RETURNS timestamptz
+    LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE
+        opened_at CONSTANT timestamptz := clock_timestamp();
+        partner CONSTANT uuid := CASE WHEN new_kind <> 'group' THEN others[1] END;
+    BEGIN
+        INSERT INTO public.messaging_conversation (
+            id, event_id, kind, title, help_request_id, maker_id, low_id, high_id,
+            created_at, last_message_id, last_message_at
+        ) VALUES (
+            new_conversation, place, new_kind, new_title, request, me,
+            CASE WHEN partner IS NOT NULL THEN least(me, partner) END,
+            CASE WHEN partner IS NOT NULL THEN greatest(me, partner) END,
+            opened_at, new_message, opened_at
+        ) ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        -- In this order: who has stood longest follows a maker who leaves, and these all join at once.
+        INSERT INTO public.messaging_participant (conversation_id, user_id, joined_at)
+        SELECT new_conversation, people.id, opened_at
+        FROM unnest(me || others) WITH ORDINALITY AS people (id, place)
+        ORDER BY people.place;
+        INSERT INTO public.messaging_message (
+            id, event_id, conversation_id, message_type, sender_id, content, roles, tags, created_at
+        ) VALUES (new_message, place, new_conversation, 'direct', me, new_content, '{}', '{}', opened_at);
+        INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+        SELECT new_message, readers.id, place, me, opened_at FROM unnest(others) AS readers (id);
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
+        VALUES ('conversation.created', place, new_conversation, NULL),
+               ('message.created', place, new_conversation, new_message);
+        RETURN opened_at;
+    END $$
+    """,
+    "DROP FUNCTION messaging_open(uuid, uuid[], uuid, text, text, uuid, uuid, uuid, text)",
+)
+
+# `openings` is the matrix as `from:to`. Roles come back in the order of `others`, null for who is no member.
+START = (
+    """
+    CREATE FUNCTION messaging_start(
+        place uuid, others uuid[], new_kind text, new_title text,
+        new_conversation uuid, new_message uuid, new_content text, openings text[],
+        OUT is_found boolean,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT their_roles text[], OUT is_blocked boolean, OUT existing_id uuid,
+        OUT asked_at timestamptz, OUT sent_at timestamptz
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        is_allowed boolean;
+    BEGIN
+        asked_at := clock_timestamp();
+        is_found := EXISTS (SELECT FROM public.events_event event WHERE event.id = place);
+        SELECT mine.role, mine.removed_at, mine.muted_until, mine.suspended_until
+        INTO role, removed_at, muted_until, suspended_until
+        FROM public.events_membership mine WHERE mine.event_id = place AND mine.user_id = me;
+        IF role IS NULL OR removed_at IS NOT NULL OR suspended_until > asked_at OR muted_until > asked_at THEN
+            RETURN;
+        END IF;
+        SELECT array_agg(theirs.role::text ORDER BY people.place),
+               coalesce(bool_and(messaging_start.role || ':' || theirs.role = ANY (openings)), false)
+               AND count(theirs.role) = count(*)
+        INTO their_roles, is_allowed
+        FROM unnest(others) WITH ORDINALITY AS people (id, place)
+        LEFT JOIN public.events_membership theirs
+          ON theirs.event_id = messaging_start.place AND theirs.user_id = people.id AND theirs.removed_at IS NULL;
+        is_blocked := EXISTS (SELECT FROM public.events_blocked_with(others));
+        IF NOT is_allowed OR is_blocked THEN
+            RETURN;
+        END IF;
+        sent_at := public.messaging_open(
+            me, others, place, new_kind, new_title, NULL, new_conversation, new_message, new_content
+        );
+        IF sent_at IS NULL THEN
+            SELECT conversation.id INTO existing_id FROM public.messaging_conversation conversation
+            WHERE conversation.event_id = place AND conversation.kind = 'direct'
+              AND conversation.low_id = least(me, others[1]) AND conversation.high_id = greatest(me, others[1]);
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION messaging_start(uuid, uuid[], text, text, uuid, uuid, text, text[])",
+)
+
+OFFER_HELP = (
+    """
+    CREATE FUNCTION messaging_offer_help(
+        request uuid, new_conversation uuid, new_message uuid, new_content text, read_only_roles text[],
+        OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT requester_id uuid, OUT request_status text, OUT requester_is_member boolean, OUT is_blocked boolean,
+        OUT existing_id uuid, OUT asked_at timestamptz, OUT sent_at timestamptz
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+        asker uuid;
+    BEGIN
+        asked_at := clock_timestamp();
+        SELECT asked.event_id, asked.requester_id, asked.status,
+               mine.role, mine.removed_at, mine.muted_until, mine.suspended_until,
+               EXISTS (
+                   SELECT FROM public.events_membership theirs
+                   WHERE theirs.event_id = asked.event_id AND theirs.user_id = asked.requester_id
+                     AND theirs.removed_at IS NULL
+               ),
+               EXISTS (SELECT FROM public.events_blocked_with(ARRAY[asked.requester_id]))
+        INTO place, asker, request_status, role, removed_at, muted_until, suspended_until,
+             requester_is_member, is_blocked
+        FROM public.events_helprequest asked
+        LEFT JOIN public.events_membership mine ON mine.event_id = asked.event_id AND mine.user_id = me
+        WHERE asked.id = request;
+        event_id := place;
+        requester_id := asker;
+        IF role IS NULL OR removed_at IS NOT NULL OR suspended_until > asked_at OR muted_until > asked_at
+           OR role = ANY (read_only_roles) OR NOT requester_is_member OR asker = me OR is_blocked THEN
+            RETURN;
+        END IF;
+        -- That there is one already is said before that the request takes no more.
+        SELECT conversation.id INTO existing_id FROM public.messaging_conversation conversation
+        WHERE conversation.kind = 'help' AND conversation.help_request_id = request AND conversation.maker_id = me;
+        IF existing_id IS NOT NULL OR request_status <> 'open' THEN
+            RETURN;
+        END IF;
+        sent_at := public.messaging_open(
+            me, ARRAY[asker], place, 'help', NULL, request, new_conversation, new_message, new_content
+        );
+        IF sent_at IS NULL THEN
+            SELECT conversation.id INTO existing_id FROM public.messaging_conversation conversation
+            WHERE conversation.kind = 'help' AND conversation.help_request_id = request
+              AND conversation.maker_id = me;
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION messaging_offer_help(uuid, uuid, uuid, text, text[])",
+)
+
+# The marker moves forward only; the message must be one of this conversation that the person can see.
+MARK_READ = (
+    """
+    CREATE FUNCTION messaging_mark_read(
+        asked uuid, read_message uuid, OUT is_found boolean, OUT is_message_found boolean
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+        said_at timestamptz;
+        now_at CONSTANT timestamptz := clock_timestamp();
+    BEGIN
+        is_found := EXISTS (
+            SELECT FROM public.messaging_participant mine WHERE mine.conversation_id = asked AND mine.user_id = me
+        );
+        is_message_found := false;
+        IF NOT is_found THEN
+            RETURN;
+        END IF;
+        SELECT message.event_id, message.created_at INTO place, said_at
+        FROM public.messaging_message message
+        WHERE message.id = read_message AND message.conversation_id = asked
+          AND (message.held_at IS NULL OR message.sender_id = me);
+        is_message_found := FOUND;
+        UPDATE public.messaging_participant mine
+        SET read_message_id = read_message, read_upto = said_at, read_at = now_at
+        WHERE mine.conversation_id = asked AND mine.user_id = me AND is_message_found
+          AND (mine.read_upto IS NULL OR (mine.read_upto, mine.read_message_id) < (said_at, read_message));
+        IF FOUND THEN
+            INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id, data)
+            VALUES ('conversation.read', place, asked, NULL, jsonb_build_object(
+                'user_id', me, 'message_id', read_message, 'read_at', now_at
+            ));
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION messaging_mark_read(uuid, uuid)",
+)
+
+INVITE = (
+    """
+    CREATE FUNCTION messaging_invite(
+        asked uuid, invited uuid, openings text[], most integer,
+        OUT is_found boolean, OUT kind text, OUT is_maker boolean, OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT their_role text, OUT is_blocked boolean, OUT is_in boolean, OUT people integer,
+        OUT asked_at timestamptz, OUT is_done boolean
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+    BEGIN
+        is_done := false;
+        is_found := EXISTS (
+            SELECT FROM public.messaging_participant mine WHERE mine.conversation_id = asked AND mine.user_id = me
+        );
+        IF NOT is_found THEN
+            RETURN;
+        END IF;
+        -- The row's lock holds the number of people still.
+        SELECT conversation.event_id, conversation.kind, conversation.maker_id = me INTO place, kind, is_maker
+        FROM public.messaging_conversation conversation WHERE conversation.id = asked FOR NO KEY UPDATE;
+        event_id := place;
+        asked_at := clock_timestamp();
+        SELECT mine.role, mine.removed_at, mine.muted_until, mine.suspended_until
+        INTO role, removed_at, muted_until, suspended_until
+        FROM public.events_membership mine WHERE mine.event_id = place AND mine.user_id = me;
+        SELECT theirs.role INTO their_role FROM public.events_membership theirs
+        WHERE theirs.event_id = place AND theirs.user_id = invited AND theirs.removed_at IS NULL;
+        is_blocked := EXISTS (SELECT FROM public.events_blocked_with(ARRAY[invited]));
+        SELECT count(*), coalesce(bool_or(present.user_id = invited), false) INTO people, is_in
+        FROM public.messaging_participant present WHERE present.conversation_id = asked;
+        IF kind <> 'group' OR NOT is_maker OR is_in OR people >= most
+           OR role IS NULL OR removed_at IS NOT NULL OR suspended_until > asked_at OR muted_until > asked_at
+           OR their_role IS NULL OR role || ':' || their_role <> ALL (openings) OR is_blocked THEN
+            RETURN;
+        END IF;
+        INSERT INTO public.messaging_participant (conversation_id, user_id, joined_at)
+        VALUES (asked, invited, clock_timestamp());
+        INSERT INTO public.messaging_logentry (kind, event_id, user_id, data)
+        VALUES ('conversation.created', place, invited, jsonb_build_object('conversation_id', asked));
+        is_done := true;
+    END $$
+    """,
+    "DROP FUNCTION messaging_invite(uuid, uuid, text[], integer)",
+)
+
+TAKE_OUT = (
+    """
+    CREATE FUNCTION messaging_take_out(
+        asked uuid, leaving uuid,
+        OUT is_found boolean, OUT kind text, OUT is_maker boolean, OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT asked_at timestamptz, OUT is_done boolean
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+    BEGIN
+        is_done := false;
+        -- The row's lock keeps two who leave from handing the group to one another.
+        SELECT conversation.event_id, conversation.kind, conversation.maker_id = me INTO place, kind, is_maker
+        FROM public.messaging_conversation conversation
+        WHERE conversation.id = asked AND EXISTS (
+            SELECT FROM public.messaging_participant mine WHERE mine.conversation_id = asked AND mine.user_id = me
+        ) FOR NO KEY UPDATE;
+        asked_at := clock_timestamp();
+        event_id := place;
+        is_found := place IS NOT NULL AND EXISTS (
+            SELECT FROM public.messaging_participant theirs
+            WHERE theirs.conversation_id = asked AND theirs.user_id = leaving
+        );
+        SELECT mine.role, mine.removed_at, mine.muted_until, mine.suspended_until
+        INTO role, removed_at, muted_until, suspended_until
+        FROM public.events_membership mine WHERE mine.event_id = place AND mine.user_id = me;
+        IF NOT is_found OR kind <> 'group' OR suspended_until > asked_at OR NOT (is_maker OR leaving = me) THEN
+            RETURN;
+        END IF;
+        DELETE FROM public.messaging_participant gone
+        WHERE gone.conversation_id = asked AND gone.user_id = leaving;
+        UPDATE public.messaging_conversation conversation SET maker_id = coalesce((
+            SELECT next.user_id FROM public.messaging_participant next
+            WHERE next.conversation_id = asked ORDER BY next.joined_at, next.id LIMIT 1
+        ), maker_id)
+        WHERE conversation.id = asked AND conversation.maker_id = leaving;
+        is_done := true;
+    END $$
+    """,
+    "DROP FUNCTION messaging_take_out(uuid, uuid)",
+)
+
+DELETE = (
+    """
+    CREATE FUNCTION messaging_delete(
+        asked uuid,
+        OUT is_found boolean, OUT event_id uuid,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT asked_at timestamptz, OUT is_done boolean
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        place uuid;
+        talk uuid;
+        deleter text;
+    BEGIN
+        is_done := false;
+        SELECT message.event_id, message.conversation_id, message.deleted_by_kind INTO place, talk, deleter
+        FROM public.messaging_message message WHERE message.id = asked AND message.sender_id = me
+        FOR NO KEY UPDATE;
+        is_found := FOUND;
+        event_id := place;
+        asked_at := clock_timestamp();
+        SELECT mine.role, mine.removed_at, mine.muted_until, mine.suspended_until
+        INTO role, removed_at, muted_until, suspended_until
+        FROM public.events_membership mine WHERE mine.event_id = place AND mine.user_id = me;
+        IF role IS NULL OR removed_at IS NOT NULL OR suspended_until > asked_at OR deleter = 'sender' THEN
+            RETURN;
+        END IF;
+        UPDATE public.messaging_message message SET deleted_at = asked_at, deleted_by_kind = 'sender'
+        WHERE message.id = asked;
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
+        VALUES ('message.updated', place, talk, asked);
+        is_done := true;
+    END $$
+    """,
+    "DROP FUNCTION messaging_delete(uuid)",
+)
+
+# For moderators and staff only, who may not read what it changes: nobody else learns that there is such a message,
+# and of a private one nobody learns the text.
+MODERATE = (
+    """
+    CREATE FUNCTION messaging_moderate(
+        asked uuid, step text, new_removal uuid, given_reason text, moderating_roles text[],
+        OUT is_found boolean, OUT is_staff boolean,
+        OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
+        OUT state text, OUT asked_at timestamptz, OUT is_done boolean,
+        OUT event_id uuid, OUT conversation_id uuid, OUT message_type text, OUT sender_id uuid, OUT content text,
+        OUT created_at timestamptz, OUT held_at timestamptz
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    #variable_conflict use_column
+    DECLARE
+        me CONSTANT uuid := public.callboard_uid();
+        found_message public.messaging_message%ROWTYPE;
+    BEGIN
+        is_done := false;
+        is_found := false;
+        is_staff := EXISTS (
+            SELECT FROM public.accounts_user person WHERE person.id = me AND person.is_staff AND person.is_active
+        );
+        SELECT message.* INTO found_message FROM public.messaging_message message WHERE message.id = asked;
+        SELECT mine.role, mine.removed_at, mine.muted_until, mine.suspended_until
+        INTO role, removed_at, muted_until, suspended_until
+        FROM public.events_membership mine WHERE mine.event_id = found_message.event_id AND mine.user_id = me;
+        IF found_message.id IS NULL
+           OR NOT (is_staff OR coalesce(role = ANY (moderating_roles) AND removed_at IS NULL, false)) THEN
+            role := NULL;
+            RETURN;
+        END IF;
+        SELECT message.* INTO found_message FROM public.messaging_message message WHERE message.id = asked
+        FOR NO KEY UPDATE;
+        is_found := true;
+        asked_at := clock_timestamp();
+        event_id := found_message.event_id;
+        state := CASE found_message.deleted_by_kind
+            WHEN 'sender' THEN 'deleted' WHEN 'moderator' THEN 'removed' ELSE 'visible' END;
+        IF suspended_until > asked_at AND NOT is_staff
+           OR (step, state) NOT IN (('remove', 'visible'), ('restore', 'removed')) THEN
+            RETURN;
+        END IF;
+        IF step = 'remove' THEN
+            UPDATE public.messaging_message message
+            SET deleted_at = messaging_moderate.asked_at, deleted_by_kind = 'moderator' WHERE message.id = asked;
+            INSERT INTO public.messaging_removal (id, message_id, moderator_id, reason)
+            VALUES (new_removal, asked, me, given_reason);
+            state := 'removed';
+        ELSE
+            UPDATE public.messaging_message message
+            SET deleted_at = NULL, deleted_by_kind = NULL WHERE message.id = asked;
+            UPDATE public.messaging_removal removal
+            SET restored_at = messaging_moderate.asked_at, restorer_id = me
+            WHERE removal.message_id = asked AND removal.restored_at IS NULL;
+            state := 'visible';
+        END IF;
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
+        VALUES ('message.updated', found_message.event_id, found_message.conversation_id, asked);
+        is_done := true;
+        conversation_id := found_message.conversation_id;
+        message_type := found_message.message_type;
+        sender_id := found_message.sender_id;
+        created_at := found_message.created_at;
+        held_at := found_message.held_at;
+        content := CASE WHEN found_message.conversation_id IS NULL THEN found_message.content END;
+    END $$
+    """,
+    "DROP FUNCTION messaging_moderate(uuid, text, uuid, text, text[])",
+)
+
+FOR_THE_API = (
+    "messaging_reply_facts(uuid[])",
+    "messaging_send(uuid, uuid, text, text[])",
+    "messaging_start(uuid, uuid[], text, text, uuid, uuid, text, text[])",
+    "messaging_offer_help(uuid, uuid, uuid, text, text[])",
+    "messaging_mark_read(uuid, uuid)",
+    "messaging_invite(uuid, uuid, text[], integer)",
+    "messaging_take_out(uuid, uuid)",
+    "messaging_delete(uuid)",
+    "messaging_moderate(uuid, text, uuid, text, text[])",
+)
+FOR_THE_OWNER = (
+    "messaging_reply_facts_of(uuid, uuid)",
+    "messaging_send_as(uuid, uuid, uuid, text, text[])",
+    "messaging_open(uuid, uuid[], uuid, text, text, uuid, uuid, uuid, text)",
+)
+
+
+def rights() -> list[tuple[str, str]]:
+    kept = [f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC" for name in (*FOR_THE_OWNER, *FOR_THE_API)]
+    given = [f"GRANT EXECUTE ON FUNCTION {name} TO callboard_api" for name in FOR_THE_API]
+    return [(statement, migrations.RunSQL.noop) for statement in (*kept, *given)]
+
+
+class Migration(migrations.Migration):
+    dependencies = [("messaging", "0002_who_sees_what")]
+    operations = [
+        migrations.RunSQL(*pair)
+        for pair in (
+            REPLY_FACTS_OF,
+            REPLY_FACTS,
+            SEND,
+            SEND_AS,
+            OPEN,
+            START,
+            OFFER_HELP,
+            MARK_READ,
+            INVITE,
+            TAKE_OUT,
+            DELETE,
+            MODERATE,
+            *rights(),
+        )
+    ]

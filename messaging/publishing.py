@@ -1,0 +1,70 @@
+"""Messages to an event at large: announcements, and channel messages to those who share a tag.
+
+Whether somebody may publish, and how often, is for the caller to say. The message stands when `publish` commits; the
+deliveries follow in batches, each a transaction of its own that may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from accounts.models import User
+from api.database import as_owner
+from messaging.models import Message
+from messaging.sql import statement
+
+BATCH = 5000
+FIRST = UUID(int=0)
+
+
+class Batch(NamedTuple):
+    # Where the next one begins; None after the last.
+    upto: UUID | None
+    written: int
+
+
+def publish(
+    *,
+    by: User,
+    event_id: UUID,
+    message_type: str,
+    content: str,
+    roles: Collection[str] = (),
+    tags: Collection[str] = (),
+) -> Message:
+    """To the members in one of these roles who share one of these tags; none of either is everyone."""
+    message = Message(
+        id=uuid7(),
+        event_id=event_id,
+        message_type=message_type,
+        sender=by,
+        content=content,
+        roles=list(roles),
+        tags=list(tags),
+    )
+    values = [message.id, event_id, message_type, by.id, content, message.roles, message.tags]
+    with transaction.atomic(), as_owner(), connection.cursor() as cursor:
+        cursor.execute(statement("publish"), values)
+        (message.created_at,) = cursor.fetchone()
+    return message
+
+
+def deliver(message: Message, *, after: UUID = FIRST, batch: int = BATCH) -> Batch:
+    """Hands it to the next members it concerns as they are now, never to its sender."""
+    values = {"message_id": message.id, "event_id": message.event_id, "after": after, "batch": batch}
+    with transaction.atomic(), as_owner(), connection.cursor() as cursor:
+        cursor.execute(statement("deliver"), values)
+        return Batch(*cursor.fetchone())
+
+
+def deliver_all(message: Message, *, batch: int = BATCH) -> int:
+    written, done = 0, Batch(FIRST, 0)
+    while done.upto is not None:
+        done = deliver(message, after=done.upto, batch=batch)
+        written += done.written
+    return written

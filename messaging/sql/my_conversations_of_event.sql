@@ -1,0 +1,5 @@
+    -- The policy names the person's own, and finds them by primary key.
+    SELECT * FROM messaging_conversation
+    WHERE event_id = %s AND (last_message_at, id) < (%s, %s)
+    ORDER BY last_message_at DESC, id DESC
+    LIMIT %s

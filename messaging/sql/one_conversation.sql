@@ -1,0 +1,1 @@
+    SELECT * FROM messaging_conversation WHERE id = %s

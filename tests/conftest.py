@@ -1,0 +1,194 @@
+"""The cast and the tools of every test: real PostgreSQL, real Redis, people with a role each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+from django.core import signals
+from django.db import close_old_connections
+from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import Client
+from django.utils import timezone
+
+from api import redis
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_redis_database():
+    """Each parallel worker counts in a database of its own, and begins with an empty one."""
+    number = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    parts = urlsplit(settings.REDIS_URL)
+    if parts.scheme == "unix":
+        settings.REDIS_URL = f"unix://{parts.path}?db={number}"
+    else:
+        settings.REDIS_URL = urlunsplit(parts._replace(path=f"/{number}"))
+    redis.client().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counts(_own_redis_database):
+    redis._away_until = 0.0  # whatever the test before did to it
+    yield
+    redis.client().flushdb()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _audit_can_be_emptied():
+    """After a test that commits, Django truncates every table; the audit's guard looks away for that alone."""
+    guard = "ALTER TABLE accounts_auditentry {} TRIGGER auditentry_is_append_only"
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_with_audit(self, statements):
+        flush(self, [guard.format("DISABLE"), *statements, guard.format("ENABLE ALWAYS")])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_with_audit)
+        yield
+
+
+@dataclass
+class Cast:
+    """One event and its people: a member of each role, and three who are none."""
+
+    event: object
+    attendee: object
+    attendee_2: object
+    dealer: object
+    mvp_dealer: object
+    organizer: object
+    moderator: object
+    removed: object
+    stranger: object
+    staff: object
+
+    ROLES = {
+        "attendee": "attendee",
+        "attendee_2": "attendee",
+        "dealer": "dealer",
+        "mvp_dealer": "mvp_dealer",
+        "organizer": "organizer",
+        "moderator": "moderator",
+        "removed": "attendee",
+    }
+
+
+def make_user(username: str, **fields):
+    from accounts.models import User
+
+    user = User(username=username, name=username.replace("_", " ").title(), **fields)
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def make_event(slug: str = "show", **fields):
+    from events.models import Event
+
+    starts_at = fields.pop("starts_at", timezone.now() + timedelta(days=1))
+    return Event.objects.create(
+        slug=slug,
+        name=fields.pop("name", slug.title()),
+        starts_at=starts_at,
+        ends_at=fields.pop("ends_at", starts_at + timedelta(days=2)),
+        timezone=fields.pop("timezone", "Europe/Berlin"),
+        **fields,
+    )
+
+
+def join(event, user, role: str = "attendee", **fields):
+    from events.models import Membership
+
+    fields.setdefault("joined_at", timezone.now() - timedelta(days=7))
+    return Membership.objects.create(event=event, user=user, role=role, **fields)
+
+
+@pytest.fixture
+def cast(db) -> Cast:
+    event = make_event()
+    people = {name: make_user(name) for name in (*Cast.ROLES, "stranger")}
+    people["staff"] = make_user("staff", is_staff=True)
+    for name, role in Cast.ROLES.items():
+        join(event, people[name], role, removed_at=timezone.now() if name == "removed" else None)
+    return Cast(event=event, **people)
+
+
+class Caller:
+    """Calls the API as one person; addresses are written without /api/v1."""
+
+    def __init__(self, user=None):
+        self.client = Client(raise_request_exception=False)
+        self.headers = {}
+        if user:
+            from accounts import tokens
+
+            self.headers["Authorization"] = f"Bearer {tokens.issue(user=user)[1]}"
+
+    def __call__(self, method: str, address: str, body=None, **headers):
+        return self.client.generic(
+            method,
+            address if address.startswith("/api") else f"/api/v1{address}",
+            data=self._encoded(body),
+            content_type="application/json" if body is not None else "",
+            headers={**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}},
+        )
+
+    @staticmethod
+    def _encoded(body) -> bytes:
+        import json
+
+        if isinstance(body, bytes):
+            return body
+        return b"" if body is None else json.dumps(body).encode()
+
+    def get(self, address: str, **headers):
+        return self("GET", address, **headers)
+
+    def post(self, address: str, body=None, **headers):
+        return self("POST", address, body, **headers)
+
+    def patch(self, address: str, body=None, **headers):
+        return self("PATCH", address, body, **headers)
+
+    def put(self, address: str, body=None, **headers):
+        return self("PUT", address, body, **headers)
+
+    def delete(self, address: str, body=None, **headers):
+        return self("DELETE", address, body, **headers)
+
+
+@pytest.fixture
+def api():
+    """`api(user)` calls in a person's name, `api()` without a token."""
+    return Caller
+
+
+@pytest.fixture
+def within_the_test(db):
+    """For calls that do not go through Django's test client: they share the test's connection, as with it they do."""
+    for signal in (signals.request_started, signals.request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def refused():
+    """Asserts an error answer whole: status, code, extras, and the fixed members of a problem."""
+
+    def check(response, status: int, code: str, **extras) -> dict:
+        body = response.json()
+        assert (response.status_code, body["code"]) == (status, code), body
+        assert response["Content-Type"] == "application/problem+json"
+        assert body["type"] == f"/errors/{code}"
+        assert body["status"] == status
+        assert body["request_id"] == response["X-Request-ID"]
+        assert {name: body.get(name) for name in extras} == extras
+        return body
+
+    return check

@@ -1,0 +1,103 @@
+"""Connections to the database that are cut before, during and after COMMIT: nothing that was answered with 201 is lost,
+and nothing is there twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from itertools import product
+
+import pytest
+
+from messaging.models import Delivery, LogEntry, Message
+from tests.messaging.conftest import start
+from tests.proxy import proxied
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+MOMENTS = ("before", "during", "after")
+ROUNDS = 10
+MOST_TRIES = 15
+
+
+@pytest.fixture
+def people(transactional_db, cast):
+    return cast
+
+
+@pytest.fixture
+def send(people, cast, api):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    caller = api(cast.attendee)
+
+    def call(content, key=None):
+        headers = {"Idempotency_Key": key} if key else {}
+        return caller.post(f"/conversations/{talk.id}/messages", {"content": content}, **headers)
+
+    return call
+
+
+def stored() -> Counter:
+    return Counter(Message.objects.filter(content__startswith="cut").values_list("content", flat=True))
+
+
+def assert_whole() -> None:
+    """Each message with its one delivery and its one line in the log."""
+    ids = set(Message.objects.values_list("id", flat=True))
+    assert Counter(Delivery.objects.values_list("message_id", flat=True)) == Counter(ids)
+    told = LogEntry.objects.filter(kind="message.created")
+    assert Counter(told.values_list("message_id", flat=True)) == Counter(ids)
+
+
+def test_without_a_key_a_cut_send_is_whole_or_absent_and_never_answered_with_201(send):
+    planned = {f"cut {moment} {number}": moment for moment, number in product(MOMENTS, range(ROUNDS))}
+    with proxied() as proxy:
+        send("warm")
+        codes = {}
+        for content, moment in planned.items():
+            proxy.cuts[content.encode()] = moment
+            codes[content] = send(content).status_code
+            # The next one is answered as if nothing had been.
+            assert send("between").status_code == 201
+        assert Counter(proxy.done) == dict.fromkeys(MOMENTS, ROUNDS)
+    assert set(codes.values()) == {503}
+    found = stored()
+    assert not any(found[content] for content, moment in planned.items() if moment == "before")
+    assert all(found[content] == 1 for content, moment in planned.items() if moment == "after")
+    assert all(found[content] <= 1 for content in planned)
+    assert_whole()
+
+
+@pytest.mark.parametrize("place", ["work", "commit"])
+def test_with_a_key_a_repeat_brings_exactly_one_message_whatever_was_cut(send, place):
+    planned = [(moment, f"cut {moment} {number}") for moment, number in product(MOMENTS, range(ROUNDS))]
+    answered, tries = {}, Counter()
+    with proxied() as proxy:
+        send("warm", "warm")
+        for moment, content in planned:
+            # The text travels with the work; as JSON it travels with the answer that is kept, and COMMIT.
+            mark = content if place == "work" else f'"content":"{content}"'
+            proxy.cuts[mark.encode()] = moment
+            for _ in range(MOST_TRIES):
+                tries[content] += 1
+                answer = send(content, f"key {content}")
+                if answer.status_code == 201:
+                    answered[content] = answer
+                    break
+                # The server may still be at work for the connection that is gone; it holds the key meanwhile.
+                assert answer.status_code in (409, 503), answer.json()
+                time.sleep(0.02 * tries[content])
+        assert Counter(proxy.done) == dict.fromkeys(MOMENTS, ROUNDS)
+    assert len(answered) == len(planned)
+    assert all(count >= 2 for count in tries.values())
+    assert stored() == Counter(list(answered))
+    kept = dict(Message.objects.values_list("content", "id"))
+    assert {content: answer.json()["id"] for content, answer in answered.items()} == {
+        content: str(kept[content]) for content in answered
+    }
+    # After the COMMIT it is the first answer that comes again.
+    if place == "commit":
+        again = {content for content, answer in answered.items() if answer.get("Idempotency-Replayed")}
+        assert {content for moment, content in planned if moment == "after"} <= again
+        assert not {content for moment, content in planned if moment == "before"} & again
+    assert_whole()

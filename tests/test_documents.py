@@ -1,0 +1,35 @@
+"""What the documents show works: the walk through the API is run as it stands, with bash and curl."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from events import demo
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(document: Path) -> str:
+    return "\n".join(re.findall(r"^```bash\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the walk is written with curl")
+@pytest.mark.django_db(transaction=True)
+def test_walk_through_the_api_runs_as_written(live_server):
+    demo.seed()
+    script = f"set -euo pipefail\nexport BASE={live_server.url}\n{blocks(ROOT / 'docs' / 'api.md')}"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.rstrip().endswith("not_authenticated")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_of_a_document_lead_somewhere(document):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", document.read_text())
+    assert [target for target in targets if not (document.parent / target).exists()] == []
