@@ -13,14 +13,23 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <token>`; the person comes with what the look-up tells, the rest is not loaded."""
 
     def authenticate(self, request: HttpRequest) -> tuple[User, UUID] | None:
-        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        found = tokens.owner(secret.strip(" "))
-        if found is None:
+        found = (secret := _secret(request)) and tokens.owner(secret)
+        if not found:
             return None
         user, token_id, request.is_in_maintenance = found
         return user, token_id
 
+    def remember(self, request: HttpRequest) -> tuple[User, UUID] | None:
+        """Without asking; what is done with the person checks it."""
+        found = (secret := _secret(request)) and tokens.remembered_owner(secret)
+        # Nothing is remembered in maintenance, and the check fails in it.
+        request.is_in_maintenance = False
+        return found or None
+
     def authenticate_header(self, request: HttpRequest) -> str:
         return "Bearer"
+
+
+def _secret(request: HttpRequest) -> str | None:
+    scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return secret.strip(" ") if scheme.lower() == "bearer" else None

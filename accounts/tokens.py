@@ -5,29 +5,38 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.base import ModelState
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Token, User
-from api.database import acting_as, retried_if_lost, row_of
+from api.database import Remembered, acting_as, make_usable, retried_if_lost, row_of
+
+
+class Found(NamedTuple):
+    values: dict[str, Any]
+    known: Remembered
+
 
 _SECRET = re.compile(r"cb_[A-Za-z0-9_-]{43}", re.ASCII)
 
 # A token that ended stays in the admin's list for a while, for whoever asks what happened.
 KEPT_AFTER_END = timedelta(days=30)
 
-# What the look-up tells about a person, in the order in which from_db takes it; nothing else is loaded.
+# What the look-up tells about a person; nothing else is loaded.
 _TOLD = ("id", "username", "name", "phone", "avatar_url", "is_active", "is_staff")
-_FIELDS = [field.attname for field in User._meta.concrete_fields if field.attname in _TOLD]
-_OWNER = f"SELECT {', '.join(_FIELDS)}, token_id, is_in_maintenance FROM accounts_token_owner(%s)"  # noqa: S608
+_OWNER = f"SELECT {', '.join(_TOLD)}, token_id, stamp, is_in_maintenance FROM accounts_token_owner(%s)"  # noqa: S608
+
+# What this process found last, by digest; the database checks it ahead of everything that is done with it.
+_remembered: dict[bytes, Found] = {}
+_MOST_REMEMBERED = 20_000
 
 
 def issue(*, user: User, label: str = "", lifetime: timedelta | None = None) -> tuple[Token, str]:
@@ -48,11 +57,32 @@ def owner(secret: str) -> tuple[User, UUID, bool] | None:
     """Whose token this is, its id, and whether writing is switched off; None unless it is live. One round trip."""
     if not _SECRET.fullmatch(secret):
         return None
-    row = retried_if_lost(lambda: _look_up(_digest(secret)))
+    digest = _digest(secret)
+    row = retried_if_lost(lambda: row_of(_OWNER, [digest]))
     if row is None:
+        _remembered.pop(digest, None)
         return None
-    *values, token_id, is_in_maintenance = row
-    return User.from_db("default", _FIELDS, values), token_id, is_in_maintenance
+    *values, token_id, stamp, is_in_maintenance = row
+    found = Found(dict(zip(_TOLD, values, strict=True)), Remembered(token_id, stamp))
+    if not is_in_maintenance:
+        _remember(digest, found)
+    return _person(found), token_id, is_in_maintenance
+
+
+def remembered_owner(secret: str) -> tuple[User, UUID] | None:
+    """The same as far as this process remembers, without asking: to be believed once `api.database` has checked it.
+
+    Not inside a transaction, which a check that fails would end.
+    """
+    if transaction.get_connection().in_atomic_block:
+        return None
+    found = _remembered.get(_digest(secret)) if _SECRET.fullmatch(secret) else None
+    if found is None:
+        return None
+    make_usable()
+    person = _person(found)
+    person.remembered = found.known
+    return person, found.known.token_id
 
 
 def sign_out(token_id: UUID, *, by: User) -> None:
@@ -89,5 +119,17 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _look_up(digest: bytes) -> Sequence | None:
-    return row_of(_OWNER, [digest])
+def _person(found: Found) -> User:
+    """As User.from_db makes it, for every call anew: nothing that is done with one reaches another's."""
+    person = User.__new__(User)
+    person.__dict__.update(found.values)
+    person._state = ModelState()
+    person._state.db, person._state.adding = "default", False
+    return person
+
+
+def _remember(digest: bytes, found: Found) -> None:
+    if len(_remembered) >= _MOST_REMEMBERED:
+        # All at once: whoever is still there is found again by one look-up.
+        _remembered.clear()
+    _remembered[digest] = found

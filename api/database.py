@@ -7,33 +7,92 @@ transaction, so that a pooled connection carries nothing over to its next user.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Cursor
 from psycopg.rows import namedtuple_row
+
+from api import prepared
 
 AS_OWNER = object()
 Result = TypeVar("Result")
 Statement = tuple[str, Sequence[Any]]
 
+_ENTER = "SELECT callboard_enter(%s, %s, %s)"
+_CHECK = "SELECT callboard_check_token(%s, %s, %s)"
 # Each column has a name of its own: rows of a pipeline are named tuples.
-_TAKE_ROLE = (
-    "SELECT set_config('role', 'callboard_api', true) AS role, set_config('callboard.user_id', %s, true) AS person,"
-    " set_config('statement_timeout', '15s', true) AS patience, set_config('lock_timeout', '5s', true) AS lock_patience"
-)
 _LEAVE_ROLE = "SELECT set_config('role', 'none', true) AS role, set_config('callboard.user_id', '', true) AS person"
+# What those two raise when something has changed since.
+_OUT_OF_DATE = "CB001"
 
 # At once, rather than after five times; never where that is switched off.
 _PREPARED = True if settings.DATABASES["default"]["OPTIONS"]["prepare_threshold"] is not None else None
 
 
+class Remembered(NamedTuple):
+    """What a process remembers of a person's token; checked by the first statement of whatever is done with it.
+
+    It hangs on the person as `remembered`, until that check has passed.
+    """
+
+    token_id: UUID
+    stamp: str
+
+
 def acting_id() -> Any:
     """The person in whose name this connection's transaction runs."""
-    return getattr(connection, "callboard_acting_id", None)
+    return getattr(_connection(), "callboard_acting_id", None)
+
+
+def remembered(person: Any) -> Remembered | None:
+    return getattr(person, "remembered", None)
+
+
+def check(person: Any) -> list[Statement]:
+    """Ahead of what is done for this person as the owner."""
+    known = remembered(person)
+    return [(_CHECK, [person.id, *known])] if known else []
+
+
+def passed(person: Any) -> None:
+    """What was remembered of this person has turned out to be true."""
+    if remembered(person):
+        person.remembered = None
+
+
+def is_out_of_date(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == _OUT_OF_DATE
+
+
+def make_usable() -> None:
+    """Closes a kept connection that the server has left, which shows before anything is sent: nothing to repeat."""
+    connection = _connection()
+    raw = connection.connection
+    if raw is not None and not connection.in_atomic_block and (raw.closed or _is_readable(raw.fileno())):
+        connection.close()
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Where nothing has been asked, all there is to read is that the other side has gone."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _connection() -> BaseDatabaseWrapper:
+    """Not Django's proxy, which finds this anew at every look."""
+    return connections["default"]
+
+
+def _enter(person: Any) -> Statement:
+    return _ENTER, [person.id, *(remembered(person) or (None, None))]
 
 
 @contextmanager
@@ -44,9 +103,11 @@ def acting_as(person: Any) -> Iterator[None]:
         return
     if acting_id() is not None:
         raise RuntimeError("a transaction in one person's name cannot change to another's")
+    connection = _connection()
     inside_another = connection.in_atomic_block
     with transaction.atomic():
-        _run(_TAKE_ROLE, [str(person.id)])
+        _run(*_enter(person))
+        passed(person)
         connection.callboard_acting_id = person.id
         try:
             yield
@@ -68,6 +129,7 @@ def as_owner() -> Iterator[None]:
         yield
         return
     _run("SELECT set_config('role', 'none', true)")
+    connection = _connection()
     connection.callboard_acting_id = AS_OWNER
     try:
         # A savepoint: when an error comes through it takes the role back with everything else.
@@ -89,14 +151,15 @@ def in_one_trip(person: Any, *statements: Statement) -> list[list[Any]]:
         return piped(*statements)
     if acting_id() is not None:
         raise RuntimeError("a transaction in one person's name cannot change to another's")
-    take, leave = (_TAKE_ROLE, [str(person.id)]), (_LEAVE_ROLE, [])
-    if connection.in_atomic_block:
-        return piped(take, *statements, leave)[1:-1]
-    return piped(take, *statements)[1:]
+    leave = [(_LEAVE_ROLE, [])] if _connection().in_atomic_block else []
+    found = piped(_enter(person), *statements, *leave)
+    passed(person)
+    return found[1 : len(statements) + 1]
 
 
 def piped(*statements: Statement) -> list[list[Any]]:
     """Sends the statements together and waits once; the rows of each, with their columns as attributes."""
+    connection = _connection()
     connection.ensure_connection()
     with connection.wrap_database_errors:
         raw, cursors = connection.connection, []
@@ -114,25 +177,25 @@ def in_one_call(person: Any, function: str, values: Sequence[Any]) -> Any:
     Outside a transaction its twin `<function>_as` is called, which takes the role and then calls the function.
     """
     marks = ", ".join(["%s"] * len(values))
-    if connection.in_atomic_block:
+    if _connection().in_atomic_block:
         return in_one_trip(person, (f"SELECT * FROM {function}({marks})", values))[0][0]  # noqa: S608
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        cursor = Cursor(connection.connection, row_factory=namedtuple_row)
-        statement = f"SELECT * FROM {function}_as(%s, {marks})"  # noqa: S608
-        return cursor.execute(statement, [person.id, *values], prepare=_PREPARED).fetchone()
+    _, entering = _enter(person)
+    row = row_of(f"SELECT * FROM {function}_as(%s, %s, %s, {marks})", [*entering, *values])  # noqa: S608
+    passed(person)
+    return row
 
 
-def row_of(statement: str, values: Sequence[Any]) -> Sequence[Any] | None:
-    """The first row of one statement as the owner, past Django's cursor: for what every call asks."""
+def row_of(statement: str, values: Sequence[Any]) -> Any:
+    """The first row of one statement as the owner, past Django's cursor and psycopg's: for what every call asks."""
+    connection = _connection()
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return Cursor(connection.connection).execute(statement, values, prepare=_PREPARED).fetchone()
+        return prepared.row_of(connection.connection, statement, values, prepare=_PREPARED)
 
 
 def begun(*statements: Statement) -> list[list[Any]]:
     """Like `piped`, at the head of a transaction that Django has just opened: its BEGIN goes along with them."""
-    raw = connection.connection
+    raw = _connection().connection
     # psycopg would send a BEGIN of its own ahead, and wait for it; in autocommit it leaves that to us.
     raw._autocommit = True
     try:
@@ -146,6 +209,7 @@ def retried_if_lost(read: Callable[[], Result]) -> Result:
     try:
         return read()
     except (OperationalError, InterfaceError):
+        connection = _connection()
         if connection.in_atomic_block or connection.is_usable():
             raise
         connection.close()
@@ -153,5 +217,5 @@ def retried_if_lost(read: Callable[[], Result]) -> Result:
 
 
 def _run(statement: str, values: list | None = None) -> None:
-    with connection.cursor() as cursor:
+    with _connection().cursor() as cursor:
         cursor.execute(statement, values or [])

@@ -16,16 +16,17 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from rest_framework import serializers
 from rest_framework.views import APIView
 
 from api import answers, idempotency, limits
-from api.database import acting_as
+from api.database import acting_as, is_out_of_date, remembered
 from api.errors import (
     ApiError,
     MethodNotAllowed,
@@ -69,9 +70,9 @@ class Endpoint(APIView):
         except Exception:
             logger.exception("unexpected fault")
             response = answers.problem(request, ServerError())
-        if request.allowance:
+        if request.allowance and "X-RateLimit-Limit" not in response:
             for name, value in request.allowance.headers().items():
-                response.setdefault(name, value)
+                response[name] = value
         return response
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
@@ -80,12 +81,27 @@ class Endpoint(APIView):
         _check_length(request)
         if not self.needs_person:
             return self.handler(request, **parsed(ids))
+        if self._remember(request):
+            try:
+                response = self._serve(request, ids)
+                if remembered(request.user) is None:
+                    return response
+            except DatabaseError as error:
+                if not is_out_of_date(error):
+                    raise
+            except ApiError:
+                if remembered(request.user) is None:
+                    raise
+            # What was remembered is out of date, or nothing has asked the database: nothing has been done.
         self._identify(request)
+        return self._serve(request, ids)
+
+    def _serve(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
         is_read = request.method in READS
         if request.is_in_maintenance and not is_read and not self.survives_maintenance:
             raise ServiceUnavailable("Writing is switched off for maintenance.", MAINTENANCE_RETRY_SECONDS)
         _count(request)
-        if request.method == "POST" and self.is_replayable and "Idempotency-Key" in request.headers:
+        if request.method == "POST" and self.is_replayable and idempotency.META in request.META:
             return idempotency.answered_once(request, lambda: self._handle(request, ids))
         return self._handle(request, ids)
 
@@ -100,6 +116,14 @@ class Endpoint(APIView):
         if handler is None:
             raise MethodNotAllowed(headers={"Allow": ", ".join(self.allowed_methods)})
         return handler
+
+    def _remember(self, request: HttpRequest) -> bool:
+        """Who asks, as far as this process remembers; what is done with them checks it before it does anything."""
+        for authenticator in self.get_authenticators():
+            if found := authenticator.remember(request):
+                request.user, request.auth = found
+                return True
+        return False
 
     def _identify(self, request: HttpRequest) -> None:
         """Sets request.user, request.auth and request.is_in_maintenance, or raises NotAuthenticated."""
@@ -161,6 +185,14 @@ def json_object(request: HttpRequest) -> Any:
     if request.content_type != answers.JSON:
         raise UnsupportedMediaType
     try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return _json_that_is_hard_to_read(raw)
+
+
+def _json_that_is_hard_to_read(raw: bytes) -> Any:
+    """What the fast reader refuses: lone surrogates, which a field has a better word for, and what is no JSON."""
+    try:
         return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         raise ValidationError([("#", "The body is not UTF-8.")]) from None
@@ -213,6 +245,7 @@ def _check_length(request: HttpRequest) -> None:
 
 
 def _count(request: HttpRequest) -> None:
-    request.allowance = limits.count_call(request.user.id)
+    # Once, also where the person is looked up after all.
+    request.allowance = request.allowance or limits.count_call(request.user.id)
     if request.allowance and request.allowance.is_exceeded:
         raise RateLimited(request.allowance.retry_after)

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from api import answers
-from api.database import begun, piped
+from api.database import begun, check, passed, piped
 from api.errors import (
     ApiError,
     IdempotencyInProgress,
@@ -41,6 +41,7 @@ _KEEP = (
 )
 
 HEADER = "Idempotency-Key"
+META = "HTTP_IDEMPOTENCY_KEY"
 REPLAYED = "Idempotency-Replayed"
 
 
@@ -50,7 +51,7 @@ def answered_once(request: HttpRequest, work: Callable[[], HttpResponse]) -> Htt
     fingerprint = _fingerprint(request)
     is_own_transaction = not connection.in_atomic_block
     with transaction.atomic():
-        if kept := _locked(digest, begins=is_own_transaction):
+        if kept := _locked(digest, request.user, begins=is_own_transaction):
             return _replay(kept, fingerprint)
         try:
             response = work()
@@ -69,7 +70,7 @@ def purge() -> int:
 
 
 def _checked_key(request: HttpRequest) -> str:
-    key = request.headers[HEADER]
+    key = request.META[META]
     if not 1 <= len(key) <= 255 or not all(" " <= character <= "~" for character in key):
         raise ValidationError([(HEADER, "Give 1 to 255 printable ASCII characters.")])
     return key
@@ -89,11 +90,13 @@ def _fingerprint(request: HttpRequest) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def _locked(digest: bytes, *, begins: bool) -> Any:
+def _locked(digest: bytes, person: Any, *, begins: bool) -> Any:
     """Holds the key until the transaction ends; the answer that was kept under it, if there is one."""
     # Two statements: what was committed while the lock was held is visible only to one that begins after it.
     ask = begun if begins else piped
-    (lock,), kept = ask((_LOCK, [int.from_bytes(digest[:8], "big", signed=True)]), (_LOOK_UP, [digest]))
+    lock_number = int.from_bytes(digest[:8], "big", signed=True)
+    *_, (lock,), kept = ask(*check(person), (_LOCK, [lock_number]), (_LOOK_UP, [digest]))
+    passed(person)
     if not lock.is_held:
         raise IdempotencyInProgress
     return kept[0] if kept else None

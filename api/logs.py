@@ -12,6 +12,7 @@ import re
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 
@@ -34,6 +35,13 @@ _PERSONAL = (
 _CELERY_FAILURE = re.compile(r"^(Task \S+ (?:raised unexpected|raised expected)): .*", re.DOTALL)
 
 
+# What no line here tells, and every line would have to find out; the way that Python's manual names.
+logging._srcfile = None
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+
+
+# Most lines say the same few words.
+@lru_cache(maxsize=1000)
 def scrubbed(text: str) -> str:
     for pattern, instead in _PERSONAL:
         text = pattern.sub(instead, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache, wraps
 
@@ -12,6 +13,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from api import answers, health
 from api.errors import CATALOGUE, ApiError, MethodNotAllowed, NotFound, PermissionDenied, ServerError
+
+logger = logging.getLogger(__name__)
 
 
 def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -81,6 +84,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    # Django would log the path, in which a client may have put anything; this names the fault and its frames.
+    logger.error("unexpected fault", exc_info=True)
     return _problem_or_page(request, ServerError())
 
 

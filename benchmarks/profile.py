@@ -25,8 +25,8 @@ LINES = 25
 
 # What a call does, in this order, and the functions that do it; none of them calls another.
 STAGES = {
-    "find the view": ("django.core.handlers.base:BaseHandler.resolve_request",),
-    "look up the token": ("accounts.authentication:BearerAuthentication.authenticate",),
+    "find the view": ("config.wsgi:get_resolver",),
+    "remember the token": ("accounts.authentication:BearerAuthentication.remember",),
     "count the call": ("api.limits:count_call",),
     "read the body and check its shape": ("api.endpoints:Endpoint.body",),
     "ask the database": ("messaging.conversations:in_one_trip", "messaging.conversations:in_one_call"),
@@ -44,9 +44,8 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
-    from django.core.wsgi import get_wsgi_application
+    from config.wsgi import application
 
-    application = get_wsgi_application()
     # Every call writes its line, as always, but not among ours.
     logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
     senders = itertools.cycle(json.load(sys.stdin))
@@ -87,7 +86,7 @@ def call(application: Callable, method: str, path: str, token: str, body: bytes 
     answered = []
     response = application(environ, lambda status, headers, error=None: answered.append(status))
     content = b"".join(response)
-    response.close()
+    getattr(response, "close", list)()
     if not answered[0].startswith("2"):
         raise SystemExit(f"{path}: {answered[0]} {content.decode()}")
 

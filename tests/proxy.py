@@ -6,12 +6,66 @@ import selectors
 import socket
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.db import connection
 
-SYNC = b"S\x00\x00\x00\x04"
-READY = b"Z\x00\x00\x00\x05"
+# Kinds of messages in PostgreSQL's protocol. The first one of a client has none.
+FIRST, FLUSH, SYNC, QUERY, TERMINATE = b"", b"H", b"S", b"Q", b"X"
+READY = b"Z"
+
+
+class Frames:
+    """Cuts what is sent into whole messages, however it arrives."""
+
+    def __init__(self, *, is_client: bool):
+        self.rest = b""
+        self.is_first = is_client
+
+    def kinds(self, data: bytes) -> list[bytes]:
+        """Those of the messages that are whole now."""
+        self.rest += data
+        found = []
+        while len(self.rest) >= self._end():
+            found.append(self.rest[: self._head()])
+            self.rest, self.is_first = self.rest[self._end() :], False
+        return found
+
+    def _head(self) -> int:
+        return 0 if self.is_first else 1
+
+    def _end(self) -> int:
+        head = self._head()
+        return head + max(int.from_bytes(self.rest[head : head + 4], "big"), 4)
+
+
+class Trips:
+    """How often a client asked and had to wait for the answer.
+
+    A question ends with a Sync or a Query, which is answered when the server is ready again, or with a Flush behind
+    something, which is answered by anything. What the server says before that is no answer, and a Flush behind nothing
+    no question.
+    """
+
+    def __init__(self):
+        self.count = 0
+        self.is_asking = self.is_flushed = False
+        self.owed = 0
+
+    def asked(self, kinds: list[bytes]) -> None:
+        for kind in kinds:
+            if kind == TERMINATE or (kind == FLUSH and not self.is_asking):
+                continue
+            self.count += not self.is_asking
+            self.is_asking = True
+            self.is_flushed = kind == FLUSH
+            self.owed += kind in (FIRST, SYNC, QUERY)
+
+    def answered(self, kinds: list[bytes]) -> None:
+        ready = kinds.count(READY)
+        self.owed -= ready
+        if kinds and not self.owed and (ready or self.is_flushed):
+            self.is_asking = self.is_flushed = False
 
 
 class Proxy:
@@ -54,43 +108,58 @@ class Proxy:
         return server
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        passage = Passage(self, client, server)
         with client, server, selectors.DefaultSelector() as selector:
-            selector.register(client, selectors.EVENT_READ)
-            selector.register(server, selectors.EVENT_READ)
-            is_answered, cut, sent, answered = True, None, b"", b""
-            while True:
-                for key, _ in selector.select():
-                    data = key.fileobj.recv(65536)
-                    if not data:
-                        return
-                    if key.fileobj is server:
-                        is_answered = True
-                        answered += data
-                        if cut == "after":
-                            if READY in answered:
-                                self.done.append(cut)
-                                return
-                            continue
-                        client.sendall(data)
-                        continue
-                    if is_answered:
-                        self.trips += 1
-                        is_answered, sent, answered = False, b"", b""
-                    sent += data
-                    cut = cut or self._planned(sent)
-                    if cut == "before":
-                        self.done.append(cut)
-                        return
-                    server.sendall(data)
-                    if cut == "during" and SYNC in sent:
-                        self.done.append(cut)
-                        return
+            selector.register(client, selectors.EVENT_READ, passage.ask)
+            selector.register(server, selectors.EVENT_READ, passage.answer)
+            # Either side may go at any moment; the other then finds its connection closed.
+            with suppress(ConnectionError):
+                while all(key.data(key.fileobj.recv(65536)) for key, _ in selector.select()):
+                    pass
 
-    def _planned(self, sent: bytes) -> str | None:
+    def planned(self, sent: bytes) -> str | None:
         for mark in list(self.cuts):
             if mark in sent:
                 return self.cuts.pop(mark)
         return None
+
+
+class Passage:
+    """One connection on its way; what is passed on is told by a True."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket):
+        self.proxy, self.client, self.server = proxy, client, server
+        self.asked, self.answered = Frames(is_client=True), Frames(is_client=False)
+        self.trips = Trips()
+        self.question, self.cut = b"", None
+
+    def ask(self, data: bytes) -> bool:
+        before = self.trips.count
+        self.trips.asked(self.asked.kinds(data))
+        self.proxy.trips += self.trips.count - before
+        self.question += data
+        self.cut = self.cut or self.proxy.planned(self.question)
+        if self.cut == "before":
+            return self._end()
+        self.server.sendall(data)
+        if self.cut == "during" and self.trips.owed:
+            return self._end()
+        return bool(data)
+
+    def answer(self, data: bytes) -> bool:
+        kinds = self.answered.kinds(data)
+        self.trips.answered(kinds)
+        if not self.trips.is_asking:
+            self.question = b""
+        if self.cut == "after" and READY in kinds:
+            return self._end()
+        if self.cut != "after":
+            self.client.sendall(data)
+        return bool(data)
+
+    def _end(self) -> bool:
+        self.proxy.done.append(self.cut)
+        return False
 
 
 @contextmanager

@@ -14,7 +14,7 @@ REPLY_FACTS_OF = (
     CREATE FUNCTION messaging_reply_facts_of(person uuid, asked uuid) RETURNS TABLE (
         event_id uuid, kind text,
         role text, removed_at timestamptz, muted_until timestamptz, suspended_until timestamptz,
-        partner_is_member boolean, is_blocked boolean
+        partner_is_member boolean, is_blocked boolean, partner_id uuid
     )
     LANGUAGE sql STABLE AS $$
         SELECT asked_for.event_id, asked_for.kind::text,
@@ -27,7 +27,8 @@ REPLY_FACTS_OF = (
                partner.id IS NOT NULL AND (
                    EXISTS (SELECT FROM public.events_block WHERE blocker_id = person AND blocked_id = partner.id)
                    OR EXISTS (SELECT FROM public.events_block WHERE blocker_id = partner.id AND blocked_id = person)
-               )
+               ),
+               partner.id
         FROM public.messaging_participant taking_part
         JOIN public.messaging_conversation asked_for ON asked_for.id = taking_part.conversation_id
         LEFT JOIN public.events_membership mine
@@ -52,7 +53,8 @@ REPLY_FACTS = (
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     BEGIN
         RETURN QUERY
-        SELECT wanted.id, facts.*
+        SELECT wanted.id, facts.event_id, facts.kind, facts.role, facts.removed_at, facts.muted_until,
+               facts.suspended_until, facts.partner_is_member, facts.is_blocked
         FROM unnest(asked) AS wanted (id)
         CROSS JOIN LATERAL public.messaging_reply_facts_of(public.callboard_uid(), wanted.id) facts;
     END $$
@@ -73,11 +75,12 @@ SEND = (
     DECLARE
         me CONSTANT uuid := public.callboard_uid();
         place uuid;
+        partner uuid;
     BEGIN
         asked_at := clock_timestamp();
         SELECT facts.event_id, facts.role, facts.removed_at, facts.muted_until, facts.suspended_until,
-               facts.partner_is_member, facts.is_blocked
-        INTO place, role, removed_at, muted_until, suspended_until, partner_is_member, is_blocked
+               facts.partner_is_member, facts.is_blocked, facts.partner_id
+        INTO place, role, removed_at, muted_until, suspended_until, partner_is_member, is_blocked, partner
         FROM public.messaging_reply_facts_of(me, asked) facts;
         is_found := FOUND;
         event_id := place;
@@ -94,12 +97,18 @@ SEND = (
         INSERT INTO public.messaging_message (
             id, event_id, conversation_id, message_type, sender_id, content, roles, tags, created_at
         ) VALUES (new_message, place, asked, 'direct', me, new_content, '{}', '{}', sent_at);
-        INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
-        SELECT new_message, reader.user_id, place, me, sent_at
-        FROM public.messaging_participant reader
-        JOIN public.events_membership theirs
-          ON theirs.event_id = place AND theirs.user_id = reader.user_id AND theirs.removed_at IS NULL
-        WHERE reader.conversation_id = asked AND reader.user_id <> me;
+        IF partner IS NOT NULL THEN
+            -- A member, as the facts say; in a group, those who are.
+            INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+            VALUES (new_message, partner, place, me, sent_at);
+        ELSE
+            INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+            SELECT new_message, reader.user_id, place, me, sent_at
+            FROM public.messaging_participant reader
+            JOIN public.events_membership theirs
+              ON theirs.event_id = place AND theirs.user_id = reader.user_id AND theirs.removed_at IS NULL
+            WHERE reader.conversation_id = asked AND reader.user_id <> me;
+        END IF;
         INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
         VALUES ('message.created', place, asked, new_message);
     END $$
@@ -112,21 +121,20 @@ SEND = (
 SEND_AS = (
     """
     CREATE FUNCTION messaging_send_as(
-        person uuid, asked uuid, new_message uuid, new_content text, read_only_roles text[],
+        person uuid, token uuid, stamp text, asked uuid, new_message uuid, new_content text, read_only_roles text[],
         OUT is_found boolean, OUT event_id uuid,
         OUT role text, OUT removed_at timestamptz, OUT muted_until timestamptz, OUT suspended_until timestamptz,
         OUT partner_is_member boolean, OUT is_blocked boolean, OUT asked_at timestamptz, OUT sent_at timestamptz
     )
     LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM set_config('role', 'callboard_api', true), set_config('callboard.user_id', person::text, true),
-                set_config('lock_timeout', '5s', true);
+        PERFORM public.callboard_enter(person, token, stamp);
         SELECT sent.* INTO is_found, event_id, role, removed_at, muted_until, suspended_until,
                            partner_is_member, is_blocked, asked_at, sent_at
         FROM public.messaging_send(asked, new_message, new_content, read_only_roles) sent;
     END $$
     """,
-    "DROP FUNCTION messaging_send_as(uuid, uuid, uuid, text, text[])",
+    "DROP FUNCTION messaging_send_as(uuid, uuid, text, uuid, uuid, text, text[])",
 )
 
 # A conversation whole: its people, its first message, the deliveries, the log. Null where there is one already.
@@ -537,7 +545,7 @@ FOR_THE_API = (
 )
 FOR_THE_OWNER = (
     "messaging_reply_facts_of(uuid, uuid)",
-    "messaging_send_as(uuid, uuid, uuid, text, text[])",
+    "messaging_send_as(uuid, uuid, text, uuid, uuid, text, text[])",
     "messaging_open(uuid, uuid[], uuid, text, text, uuid, uuid, uuid, text)",
 )
 

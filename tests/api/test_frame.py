@@ -230,3 +230,15 @@ def test_page_with_a_nul_in_its_query_is_a_bad_request(client, db):
 @pytest.mark.parametrize("given", ["cb_" + "x" * 43, "4917099887766", "017099887766"])
 def test_request_id_that_looks_like_a_secret_is_not_taken(api, cast, given):
     assert api(cast.attendee).get("/me", X_Request_ID=given)["X-Request-ID"] != given
+
+
+def test_fault_of_a_page_is_logged_with_its_frames_and_without_its_path(client, db, caplog, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("what somebody wrote")
+
+    client.raise_request_exception = False
+    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", broken)
+    assert client.get("/admin/login/?q=secret").status_code == 500
+    (told,) = [record for record in caplog.records if record.message == "unexpected fault"]
+    assert told.exc_info[0] is ZeroDivisionError
+    assert "secret" not in told.getMessage()

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from messaging import conversations, messages, publishing
+from messaging.models import Message
 from tests.conftest import join, make_event, make_user
 from tests.messaging.conftest import change
 
@@ -56,7 +57,7 @@ def test_who_joins_later_sees_all_messages(cast, group, as_api):
 
 def test_a_held_message_is_its_senders_only(cast, direct, as_api):
     sent = conversations.send(direct.id, "Held back", by=cast.attendee)
-    type(sent).objects.filter(id=sent.id).update(held_at=sent.created_at)
+    Message.objects.filter(id=sent.id).update(held_at=sent.created_at)
     with as_api(cast.attendee) as sql:
         assert sql.rows("SELECT count(*) FROM messaging_message WHERE held_at IS NOT NULL") == [(1,)]
     with as_api(cast.mvp_dealer) as sql:
@@ -119,7 +120,7 @@ WRITES = [
     "SELECT * FROM messaging_logentry",
     "SELECT * FROM messaging_removal",
     "SELECT * FROM messaging_reply_facts_of(callboard_uid(), callboard_uid())",
-    "SELECT messaging_send_as(callboard_uid(), callboard_uid(), callboard_uid(), 'x', '{}')",
+    "SELECT messaging_send_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), 'x', '{}')",
     "SELECT messaging_open(callboard_uid(), '{}', callboard_uid(), 'group', NULL, NULL, callboard_uid(),"
     " callboard_uid(), 'x')",
 ]
