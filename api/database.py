@@ -16,14 +16,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Cursor
-from psycopg.rows import namedtuple_row
 
 from api import prepared
+from api.prepared import Statement
 
 AS_OWNER = object()
 Result = TypeVar("Result")
-Statement = tuple[str, Sequence[Any]]
 
 _ENTER = "SELECT callboard_enter(%s, %s, %s)"
 _CHECK = "SELECT callboard_check_token(%s, %s, %s)"
@@ -162,13 +160,7 @@ def piped(*statements: Statement) -> list[list[Any]]:
     connection = _connection()
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        raw, cursors = connection.connection, []
-        with raw.pipeline():
-            for text, values in statements:
-                cursor = Cursor(raw, row_factory=namedtuple_row)
-                cursor.execute(text, values, prepare=_PREPARED)
-                cursors.append(cursor)
-        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        return prepared.rows_of_each(connection.connection, statements, prepare=_PREPARED)
 
 
 def in_one_call(person: Any, function: str, values: Sequence[Any]) -> Any:
@@ -190,7 +182,7 @@ def row_of(statement: str, values: Sequence[Any]) -> Any:
     connection = _connection()
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return prepared.row_of(connection.connection, statement, values, prepare=_PREPARED)
+        return prepared.row_of(connection.connection, (statement, values), prepare=_PREPARED)
 
 
 def begun(*statements: Statement) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""One statement, once psycopg has prepared it, past psycopg's cursor: that spends several times what libpq takes.
+"""Statements, once psycopg has prepared them, past psycopg's cursors: those spend several times what libpq takes.
 
 The connection, the types, the errors and the book of what is prepared are psycopg's; where it would do anything else
 than run what is prepared, it is left to do so.
@@ -6,50 +6,136 @@ than run what is prepared, it is left to do so.
 
 from __future__ import annotations
 
+import select
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection, Cursor, OperationalError, errors
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus, Format
-from psycopg.pq.abc import PGresult
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import namedtuple_row
 
+Statement = tuple[str, Sequence[Any]]
 
-def row_of(raw: Connection, statement: str, values: Sequence[Any], *, prepare: bool | None) -> Any:
+
+class Ready(NamedTuple):
+    """A statement that this connection has prepared, and its values as libpq takes them."""
+
+    name: bytes
+    parameters: Sequence
+    transformer: Transformer
+
+
+def row_of(raw: Connection, statement: Statement, *, prepare: bool | None) -> Any:
     """Its first row, by column names; None where there is none. `%s` stands for a value and for nothing else."""
+    ready = _ready(raw, statement)
+    if ready is None:
+        return Cursor(raw, row_factory=namedtuple_row).execute(*statement, prepare=prepare).fetchone()
+    result = raw.pgconn.exec_prepared(ready.name, ready.parameters, ready.transformer.formats, Format.TEXT)
+    rows = _rows(raw, ready.transformer, result)
+    return rows[0] if rows else None
+
+
+def rows_of_each(raw: Connection, statements: Sequence[Statement], *, prepare: bool | None) -> list[list[Any]]:
+    """Sends them together and waits once; the rows of each, by column names."""
+    ready = [_ready(raw, statement) for statement in statements]
+    if None in ready:
+        return _by_cursors(raw, statements, prepare)
+    with _pipeline(raw.pgconn):
+        for one in ready:
+            raw.pgconn.send_query_prepared(one.name, one.parameters, one.transformer.formats, Format.TEXT)
+        raw.pgconn.pipeline_sync()
+        # All of them first: one that failed leaves the others behind it, and the pipeline must be empty to be left.
+        results = list(_results(raw, len(ready)))
+    if len(results) < len(ready):
+        raise OperationalError("the connection to the database is lost")
+    return [_rows(raw, one.transformer, result) for one, result in zip(ready, results, strict=True)]
+
+
+def _ready(raw: Connection, statement: Statement) -> Ready | None:
+    book = raw._prepared
+    # After a rollback a DEALLOCATE is due; in a transaction that Django has opened, a BEGIN may be.
+    if book._to_flush or not (raw.autocommit or raw.pgconn.transaction_status == TransactionStatus.INTRANS):
+        return None
+    text, values = statement
     transformer = Transformer(raw)
     parameters = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-    name = _name_of(raw, statement, transformer.types)
-    if name is None:
-        return Cursor(raw, row_factory=namedtuple_row).execute(statement, values, prepare=prepare).fetchone()
-    result = raw.pgconn.exec_prepared(name, parameters, transformer.formats, Format.BINARY)
+    name = book._names.get((_numbered(text), transformer.types))
+    return name and Ready(name, parameters, transformer)
+
+
+def _by_cursors(raw: Connection, statements: Sequence[Statement], prepare: bool | None) -> list[list[Any]]:
+    cursors = []
+    with raw.pipeline():
+        for text, values in statements:
+            cursor = Cursor(raw, row_factory=namedtuple_row)
+            cursor.execute(text, values, prepare=prepare)
+            cursors.append(cursor)
+    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+@contextmanager
+def _pipeline(pgconn: PGconn) -> Iterator[None]:
+    pgconn.enter_pipeline_mode()
+    try:
+        yield
+    finally:
+        # On a lost connection there is nothing to leave.
+        if pgconn.status == ConnStatus.OK:
+            pgconn.exit_pipeline_mode()
+
+
+def _results(raw: Connection, number: int) -> Iterator[PGresult]:
+    wait = select.poll()
+    wait.register(raw.pgconn.socket, select.POLLIN)
+    _flush(raw.pgconn)
+    while number >= 0:
+        result = _next(raw.pgconn, wait)
+        # Nothing stands between the results of two statements; the last thing is the synchronisation.
+        if result is None:
+            number -= 1
+        elif result.status != ExecStatus.PIPELINE_SYNC:
+            yield result
+        else:
+            return
+
+
+def _flush(pgconn: PGconn) -> None:
+    """What the socket does not take at once, while what comes back is read: both sides could wait for each other."""
+    while pgconn.flush():
+        both = select.poll()
+        both.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+        if any(event & select.POLLIN for _, event in both.poll()):
+            pgconn.consume_input()
+
+
+def _next(pgconn: PGconn, wait: select.poll) -> PGresult | None:
+    # libpq would wait by itself, and keep the interpreter waiting with it.
+    while pgconn.is_busy():
+        wait.poll()
+        pgconn.consume_input()
+    return pgconn.get_result()
+
+
+def _rows(raw: Connection, transformer: Transformer, result: PGresult) -> list[Any]:
+    if result.status == ExecStatus.COMMAND_OK:
+        return []
     if result.status != ExecStatus.TUPLES_OK:
-        raise _error(raw, result)
-    if result.ntuples == 0:
-        return None
+        if raw.pgconn.status == ConnStatus.BAD:
+            raise OperationalError("the connection to the database is lost")
+        raise errors.error_from_result(result, encoding=raw.info.encoding)
     transformer.set_pgresult(result)
-    columns = tuple(result.fname(number) for number in range(result.nfields))
-    return transformer.load_row(0, _row_maker(columns))
-
-
-def _name_of(raw: Connection, statement: str, types: tuple[int, ...]) -> bytes | None:
-    book = raw._prepared
-    # In a transaction that Django has opened a BEGIN may be due first, and after a rollback a DEALLOCATE.
-    return book._names.get((_numbered(statement), types)) if raw.autocommit and not book._to_flush else None
-
-
-def _error(raw: Connection, result: PGresult) -> Exception:
-    if raw.pgconn.status == ConnStatus.BAD:
-        return OperationalError("the connection to the database is lost")
-    return errors.error_from_result(result, encoding=raw.info.encoding)
+    columns = tuple([result.fname(number) for number in range(result.nfields)])
+    return transformer.load_rows(0, result.ntuples, _row_maker(columns))
 
 
 @cache
 def _row_maker(columns: tuple[bytes, ...]) -> Callable[[Sequence], Any]:
-    return namedtuple("Row", [name.decode() for name in columns])._make
+    return namedtuple("Row", [name.decode() for name in columns], rename=True)._make
 
 
 @cache
