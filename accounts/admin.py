@@ -4,10 +4,11 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
-from accounts import audit, people, phones, tokens
+from accounts import audit, audit_export, people, phones, tokens
 from accounts.forms import NewPersonForm, PersonForm, SignInForm
 from accounts.models import AuditEntry, Token, User
 from api.fields import parse_id
@@ -142,7 +143,8 @@ class AuditEntryAdmin(OnlyShown):
     list_filter = ("at", "action")
     # Shows the search box; get_search_results below does the looking.
     search_fields = ("object_id",)
-    search_help_text = "The id of an object, a person or an event."
+    search_help_text = "The id of an object, a person or an event; or somebody's username."
+    actions = ("export",)
     fields = ("at", "action", "actor", "actor_id", "object_type", "object_id", "event_id", "data")
     ordering = ("-at", "-id")
 
@@ -155,9 +157,21 @@ class AuditEntryAdmin(OnlyShown):
         if not wanted:
             return queryset, False
         found = Q(object_id=wanted)
-        if person_or_event := parse_id(wanted):
-            found |= Q(actor_id=person_or_event) | Q(event_id=person_or_event)
+        person_or_event = parse_id(wanted)
+        if person_or_event is None:
+            person_or_event = User.objects.filter(username=wanted).values_list("id", flat=True).first()
+        if person_or_event:
+            found |= Q(actor_id=person_or_event) | Q(event_id=person_or_event) | Q(object_id=str(person_or_event))
         return queryset.filter(found), False
+
+    @admin.action(description="Export selected entries as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet) -> StreamingHttpResponse:
+        """What stands in the list now; that it was taken out is an entry as well."""
+        exported = queryset.filter(at__lte=timezone.now())
+        audit.record(by=request.user, action="audit_exported", target=request.user, entries=exported.count())
+        response = StreamingHttpResponse(audit_export.lines(exported), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="audit.csv"'
+        return response
 
     @admin.display
     def actor(self, entry: AuditEntry) -> str:

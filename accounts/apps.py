@@ -7,4 +7,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self):
         # The document's extension registers itself when it is imported.
-        from accounts import schema  # noqa: F401
+        from accounts import audit, schema  # noqa: F401
+        from api.outgoing import receivers
+
+        receivers.register_audit(audit.record)

@@ -26,7 +26,7 @@ from rest_framework import serializers
 from rest_framework.views import APIView
 
 from api import answers, idempotency, limits
-from api.database import acting_as, is_out_of_date, remembered
+from api.database import acting_as, is_out_of_date, make_usable, remembered
 from api.errors import (
     ApiError,
     MethodNotAllowed,
@@ -80,6 +80,7 @@ class Endpoint(APIView):
         _check_accept(request)
         _check_length(request)
         if not self.needs_person:
+            make_usable()
             return self.handler(request, **parsed(ids))
         if self._remember(request):
             try:

@@ -78,7 +78,8 @@ class PermissionDenied(ApiError):
         "You may see this, but not do this. `reason` says why: `suspended` and `muted` (a sanction, until `until`),"
         " `not_member` (you or the other person are no member of the event), `read_only` (dealers read but do not"
         " write), `role` (your role, or theirs, does not allow it), `own_help_request`, `blocked` (one of the two"
-        " blocked the other), `content_rule`."
+        " blocked the other), `content_rule` (a rule of the event does not let this text pass), `reporting_revoked`,"
+        " `own_decision` (somebody else has to decide this)."
     )
     remedy = "GET /api/v1/events/{id}/capabilities says beforehand what you may do in an event."
     is_decided = True

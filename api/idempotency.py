@@ -105,7 +105,9 @@ def _locked(digest: bytes, person: Any, *, begins: bool) -> Any:
 def _replay(kept: Any, fingerprint: bytes) -> HttpResponse:
     if kept.fingerprint != fingerprint:
         raise IdempotencyMismatch
-    response = HttpResponse(kept.body, status=kept.status, content_type=kept.content_type or None)
+    response = HttpResponse(kept.body, status=kept.status, content_type=kept.content_type)
+    if not kept.content_type:
+        del response["Content-Type"]
     response[REPLAYED] = "true"
     return response
 

@@ -2,6 +2,7 @@ from celery import shared_task
 from celery.signals import beat_init, before_task_publish
 
 from api import health, idempotency
+from api.outgoing import sending
 
 SENT_BY_BEAT = {"sent_by": "beat"}
 
@@ -27,3 +28,13 @@ def note_beat_begin(**_: object) -> None:
 @shared_task(ignore_result=True)
 def purge_answers() -> None:
     idempotency.purge()
+
+
+@shared_task(ignore_result=True)
+def send_notices() -> None:
+    sending.send_due()
+
+
+@shared_task(ignore_result=True)
+def purge_notices() -> None:
+    sending.purge()

@@ -16,10 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import profile, send, stand, start, table
+from benchmarks import broadcasts, feed, profile, send, stand, start, table
 from benchmarks.calls import Event
 
-SCENARIOS = {"send": send.run, "start": start.run, "profile": profile.run}
+SCENARIOS = {"send": send.run, "start": start.run, "broadcasts": broadcasts.run, "feed": feed.run, "profile": profile.run}
 
 
 def main() -> int:

@@ -3,9 +3,10 @@
 import re
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -98,6 +99,68 @@ def rate_limit(raw: str) -> int | None:
     if unit != "min" or not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         raise ValueError("give on, off or a number a minute such as 1200/min")
     return int(number)
+
+
+def quota(*, may_be_unlimited: bool) -> Callable[[str], tuple[int | None, int | None]]:
+    """How many before an event starts and how many from then on; None is as many as wanted."""
+
+    def convert(raw: str) -> tuple[int | None, int | None]:
+        if may_be_unlimited and raw == "unlimited":
+            return None, None
+        if not re.fullmatch(r"[0-9]{1,4}/[0-9]{1,4}", raw):
+            raise ValueError("give two numbers such as 2/1" + (", or unlimited" if may_be_unlimited else ""))
+        before, after = raw.split("/")
+        return int(before), int(after)
+
+    return convert
+
+
+def amount(raw: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", raw):
+        raise ValueError("give an amount such as 25.00")
+    return Decimal(raw)
+
+
+def prices(raw: str) -> dict[str, Decimal]:
+    """What one part of a text costs, by the beginning of the phone it goes to."""
+    found = {}
+    for pair in raw.split(","):
+        prefix, _, price = pair.strip().partition(":")
+        if not re.fullmatch(r"[+][0-9]{1,5}", prefix):
+            raise ValueError("give pairs such as +49:0.0750, parted by commas")
+        found[prefix] = amount(price)
+    return found
+
+
+def email_server(raw: str) -> dict[str, Any]:
+    """`smtp://user:password@host:587`, `smtps://…`, or `console://`, as Django's settings."""
+    parts = urlsplit(raw)
+    if parts.scheme not in ("smtp", "smtps", "console") or (parts.scheme != "console" and not parts.hostname):
+        raise ValueError("give a URL that starts with smtp://, smtps:// or console://")
+    kind = "console" if parts.scheme == "console" else "smtp"
+    return {
+        "EMAIL_BACKEND": f"django.core.mail.backends.{kind}.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "",
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        # In the clear only to this machine.
+        "EMAIL_USE_TLS": parts.scheme == "smtp" and parts.hostname not in ("localhost", "127.0.0.1"),
+    }
+
+
+def email_addresses(raw: str) -> list[str]:
+    found = [word.strip() for word in raw.split(",") if word.strip()]
+    if any(not re.fullmatch(r"[^@\s,]+@[^@\s,]+", address) for address in found):
+        raise ValueError("give e-mail addresses, parted by commas")
+    return found
+
+
+def currency(raw: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", raw):
+        raise ValueError("give three letters such as USD")
+    return raw
 
 
 def exit_clearly(error: Exception) -> None:

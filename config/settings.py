@@ -1,6 +1,7 @@
 """All settings, in sections. Values come from the environment through config.environment."""
 
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import environ
@@ -10,11 +11,17 @@ from config import home
 from config.environment import (
     REPOSITORY,
     Misconfigured,
+    amount,
     boolean,
+    currency,
+    email_addresses,
+    email_server,
     header_name,
     host_names,
     one_of,
+    prices,
     public_url,
+    quota,
     rate_limit,
     read,
     url,
@@ -80,6 +87,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "waffle",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -170,7 +178,20 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # What a path of the API names is always an id.
     "PATH_CONVERTER_OVERRIDES": {"str": {"type": "string", "format": "uuid"}},
-    "ENUM_NAME_OVERRIDES": {"Role": "events.rules.Role", "HelpRequestStatus": "events.models.HelpRequest.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "events.rules.Role",
+        "HelpRequestStatus": "events.models.HelpRequest.Status",
+        "ConversationKind": "messaging.models.Conversation.Kind",
+        # Of the schema that took something in, and of the read model: two things that are named alike.
+        "Version": ["v1", "v2"],
+        "BroadcastKind": "broadcasts.models.Broadcast.Kind",
+        "BroadcastStatus": "broadcasts.models.Broadcast.Status",
+        "CaseStatus": "moderation.models.Case.Status",
+        "AppealStatus": "moderation.models.Appeal.Status",
+        "CaseOutcome": "moderation.models.OUTCOMES",
+        "ActionType": "moderation.models.ACTIONS",
+        "SanctionType": "moderation.models.SANCTIONS",
+    },
     "SERVERS": [{"url": "/"}],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -184,6 +205,54 @@ LOGIN_LIMIT_PER_ADDRESS = 100
 BODY_LIMIT = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+# For developers: lets webhooks go to http:// and to this machine.
+WEBHOOKS_MAY_BE_LOCAL = read("CALLBOARD_LOCAL_WEBHOOKS", boolean, False)
+
+# --- Flags -----------------------------------------------------------------------------------
+
+WAFFLE_FLAG_MODEL = "rollout.Flag"
+# Flags have a page of their own; waffle's samples and switches are not used.
+WAFFLE_ENABLE_ADMIN_PAGES = False
+
+# --- Broadcasts ------------------------------------------------------------------------------
+
+# How many a person has in an event before it starts, and from its start on; None is as many as wanted.
+BROADCAST_QUOTAS = {
+    "organizer": read("CALLBOARD_ORGANIZER_QUOTA", quota(may_be_unlimited=False), (2, 1)),
+    "mvp_dealer": read("CALLBOARD_MVP_DEALER_QUOTA", quota(may_be_unlimited=True), (None, None)),
+}
+# A scheduled one without `valid_until` that is later than this no longer goes out.
+BROADCAST_PATIENCE = timedelta(minutes=10)
+BROADCAST_BATCH = read("CALLBOARD_BROADCAST_BATCH", whole_number(1, 100_000), 20_000)
+# A text broadcast to more people, or dearer than this, has to be confirmed.
+CONFIRM_AUDIENCE = read("CALLBOARD_CONFIRM_AUDIENCE", whole_number(0, 1_000_000_000), 1000)
+CONFIRM_COST = read("CALLBOARD_CONFIRM_COST", amount, Decimal(50))
+
+# --- Texts -----------------------------------------------------------------------------------
+
+SMS_CURRENCY = read("CALLBOARD_SMS_CURRENCY", currency, "USD")
+# One part of a text, by the beginning of the phone. Texts go to these destinations and no others.
+SMS_PRICES = read(
+    "CALLBOARD_SMS_PRICES",
+    prices,
+    prices(
+        "+1:0.0083,+30:0.0700,+31:0.0990,+32:0.0950,+33:0.0798,+34:0.0729,+351:0.0550,+352:0.0900,+353:0.0900,"
+        "+358:0.0900,+36:0.0900,+39:0.0927,+40:0.0700,+41:0.0725,+420:0.0650,+421:0.0750,+43:0.0850,+44:0.0524,"
+        "+45:0.0550,+46:0.0560,+47:0.0700,+48:0.0430,+49:0.0930,+61:0.0515,+64:0.1050,+81:0.0790"
+    ),
+)
+
+# --- Moderation ------------------------------------------------------------------------------
+
+# Who hears by e-mail of cases; nobody, where there is no server to send by.
+MODERATOR_EMAILS = read("CALLBOARD_MODERATOR_EMAILS", email_addresses, [])
+# An open case that nobody has moved for so long is told of again, once for each such time.
+CASE_OVERDUE = timedelta(minutes=read("CALLBOARD_CASE_OVERDUE_MINUTES", whole_number(1, 100_000), 60))
+
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = read("CALLBOARD_EMAIL_FROM", str, "callboard@localhost")
+EMAIL_TIMEOUT = 10
+_NO_EMAIL = {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+globals().update(read("CALLBOARD_EMAIL_URL", email_server, _NO_EMAIL))
 
 # --- Background work -------------------------------------------------------------------------
 
@@ -192,6 +261,10 @@ CELERY_BROKER_URL = (
     if REDIS_URL.startswith("unix://")
     else REDIS_URL
 )
+# How often what is due or was left behind is looked for, and how long a worker's claim on its work stands.
+SWEEP_SECONDS = read("CALLBOARD_SWEEP_SECONDS", whole_number(1, 60), 5)
+LEASE_SECONDS = read("CALLBOARD_LEASE_SECONDS", whole_number(1, 600), 15)
+
 CELERY_TASK_IGNORE_RESULT = True
 # A killed worker's tasks run again: every task finds its work in the database and is harmless twice.
 CELERY_TASK_ACKS_LATE = True
@@ -204,7 +277,23 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
     "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
+    "purge-comparisons": {"task": "rollout.tasks.purge_comparisons", "schedule": crontab(hour=3, minute=20)},
     "purge-tokens": {"task": "accounts.tasks.purge_tokens", "schedule": crontab(hour=3, minute=10)},
+    "send-notices": {
+        "task": "api.tasks.send_notices",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "purge-notices": {"task": "api.tasks.purge_notices", "schedule": crontab(hour=3, minute=20)},
+    "sweep-broadcasts": {
+        "task": "broadcasts.tasks.sweep",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "sweep-cases": {"task": "moderation.tasks.sweep", "schedule": 20.0, "options": {"expires": 40}},
+    # At its hour; and each minute, for when nobody kept time at that hour. It takes effect once.
+    "reset-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": crontab(hour=2, minute=0)},
+    "catch-up-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # --- Logs ------------------------------------------------------------------------------------

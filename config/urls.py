@@ -3,13 +3,28 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 import accounts.urls
+import broadcasts.urls
 import events.urls
 import messaging.urls
+import moderation.urls
+import rollout.urls
 from config import views
 
 urlpatterns = [
     # First, and in one list with the busiest at its head: addresses are tried in turn, on every call.
-    path("api/v1/", include([*messaging.urls.urlpatterns, *events.urls.urlpatterns, *accounts.urls.urlpatterns])),
+    path(
+        "api/v1/",
+        include(
+            [
+                *messaging.urls.urlpatterns,
+                *events.urls.urlpatterns,
+                *accounts.urls.urlpatterns,
+                *broadcasts.urls.urlpatterns,
+                *moderation.urls.urlpatterns,
+                *rollout.urls.urlpatterns,
+            ]
+        ),
+    ),
     path("", views.front_page, name="front_page"),
     path("", include("api.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),

@@ -34,6 +34,8 @@ class Handler(WSGIHandler):
     def load_middleware(self, is_async=False):
         super().load_middleware(is_async)
         # Of the middleware only this is meant for calls; the rest stands aside for them.
+        # What is wrong with a view shows when the process starts, not at its first call.
+        get_resolver().url_patterns  # noqa: B018
         self._answer_call = convert_exception_to_response(RequestMiddleware(convert_exception_to_response(_call)))
 
     def __call__(self, environ, start_response):

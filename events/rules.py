@@ -73,6 +73,9 @@ MAY_BROADCAST_TO_ALL = frozenset({Role.ORGANIZER})
 # In their own event; staff everywhere.
 MAY_MODERATE = frozenset({Role.ORGANIZER, Role.MODERATOR})
 
+# Whose broadcasts they see besides their own: all. In their own event; staff everywhere.
+MAY_SEE_BROADCASTS = frozenset({Role.ORGANIZER, Role.MODERATOR})
+
 # Whose help request they may move along besides their own.
 MAY_CHANGE_HELP_REQUESTS = frozenset({Role.ORGANIZER, Role.MODERATOR})
 
@@ -83,6 +86,9 @@ READ_ONLY = "read_only"
 ROLE = "role"
 OWN_HELP_REQUEST = "own_help_request"
 BLOCKED = "blocked"
+CONTENT_RULE = "content_rule"
+REPORTING_REVOKED = "reporting_revoked"
+OWN_DECISION = "own_decision"
 
 # Every reason there is, in the order in which they are looked for, and what a person is told.
 REASONS = {
@@ -93,6 +99,9 @@ REASONS = {
     ROLE: "Your role, or theirs, does not allow it.",
     OWN_HELP_REQUEST: "This is your own help request.",
     BLOCKED: "One of you has blocked the other.",
+    CONTENT_RULE: "A rule of this event does not let this text pass.",
+    REPORTING_REVOKED: "You can no longer report messages in this event.",
+    OWN_DECISION: "This is for somebody else to decide.",
 }
 
 
@@ -184,6 +193,13 @@ def against_broadcasting(me: Member | None, roles: Collection[str], *, now: date
     if not roles:
         return None if me.role in MAY_BROADCAST_TO_ALL else ROLE
     return None if MAY_BROADCAST_TO.get(me.role, frozenset()).issuperset(roles) else ROLE
+
+
+def against_cancelling(me: Member | None, *, is_own: bool, is_staff: bool = False, now: datetime) -> str | None:
+    """Calling off a broadcast that has not gone out: one's own, which is not writing; or as a moderator."""
+    if is_own:
+        return against_acting(me, now=now)
+    return against_moderating(me, is_staff=is_staff, now=now)
 
 
 def against_moderating(me: Member | None, *, is_staff: bool = False, now: datetime) -> str | None:

@@ -21,7 +21,7 @@ from events import rules
 from events.access import access_event
 from events.models import HelpRequest
 from events.rules import Member, Standing
-from messaging import reads, typing
+from messaging import gates, reads, typing
 from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
 
 Kind = Conversation.Kind
@@ -68,26 +68,41 @@ def start_group(
 def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
     """A help conversation with its first message; the request stays as it is."""
     conversation_id, message_id = uuid7(), uuid7()
-    offer = (
-        "SELECT * FROM messaging_offer_help(%s, %s, %s, %s, %s)",
-        [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES],
-    )
-    (facts,), shown = in_one_trip(by, offer, reads.conversation(conversation_id))
+
+    def write(stamp: UUID | None, outcome: str) -> list:
+        offer = (
+            "SELECT * FROM messaging_offer_help(%s, %s, %s, %s, %s, %s, %s)",
+            [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES, stamp, outcome],
+        )
+        return in_one_trip(by, offer, reads.conversation(conversation_id))
+
+    def place() -> UUID | None:
+        return HelpRequest.objects.filter(id=help_request_id).values_list("event_id", flat=True).first()
+
+    (facts,), shown = gates.through(write, message_id=message_id, content=content, place=place, by=by)
     if facts.event_id is None or _is_hidden(facts, by):
         raise NotFound
     if facts.sent_at is None:
         _refuse_offer(facts, by)
-    return Started(shown[0], _said(message_id, conversation_id, facts.event_id, content, facts.sent_at, by))
+    return Started(shown[0], _said(message_id, conversation_id, facts.event_id, content, facts, by))
 
 
 def send(conversation_id: UUID, content: str, *, by: User) -> Said:
     message_id = uuid7()
-    facts = in_one_call(by, "messaging_send", [conversation_id, message_id, content, READ_ONLY_ARRAY])
+
+    def write(stamp: UUID | None, outcome: str) -> Any:
+        values = [conversation_id, message_id, content, READ_ONLY_ARRAY, stamp, outcome]
+        return in_one_call(by, "messaging_send", values)
+
+    def place() -> UUID | None:
+        return Conversation.objects.filter(id=conversation_id).values_list("event_id", flat=True).first()
+
+    facts = gates.through(write, message_id=message_id, content=content, place=place, by=by)
     if not facts.is_found:
         raise NotFound
     if facts.sent_at is None:
         _refuse_reply(facts)
-    return _said(message_id, conversation_id, facts.event_id, content, facts.sent_at, by)
+    return _said(message_id, conversation_id, facts.event_id, content, facts, by)
 
 
 def note_typing(conversation_id: UUID, *, by: User) -> None:
@@ -154,21 +169,26 @@ def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, con
     if by.id in others:
         _refuse_oneself(kind, event_id, by=by)
     conversation_id, message_id = uuid7(), uuid7()
-    opening = (
-        "SELECT * FROM messaging_start(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS],
-    )
-    (facts,), shown = in_one_trip(by, opening, reads.conversation(conversation_id))
+
+    def write(stamp: UUID | None, outcome: str) -> list:
+        opening = (
+            "SELECT * FROM messaging_start(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome],
+        )
+        return in_one_trip(by, opening, reads.conversation(conversation_id))
+
+    (facts,), shown = gates.through(write, message_id=message_id, content=content, place=lambda: event_id, by=by)
     if not facts.is_found or _is_hidden(facts, by):
         raise NotFound
     if facts.sent_at is None:
         me = _membership(facts)
         others = [role and Standing(role) for role in facts.their_roles or []]
         rules.refuse(rules.against_opening(me, others, is_blocked=facts.is_blocked, now=facts.asked_at), me)
+        gates.refuse_if_any(facts)
         if facts.existing_id is None:
             raise RuntimeError("the database refused a conversation that the rules allow")
         raise ConversationExists(facts.existing_id)
-    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts.sent_at, by))
+    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts, by))
 
 
 def _refuse_oneself(kind: str, event_id: UUID, *, by: User) -> None:
@@ -198,6 +218,7 @@ def _refuse_reply_if_any(facts: Any) -> None:
 
 def _refuse_reply(facts: Any) -> None:
     _refuse_reply_if_any(facts)
+    gates.refuse_if_any(facts)
     raise RuntimeError("the database refused a message that the rules allow")
 
 
@@ -211,6 +232,7 @@ def _refuse_offer(facts: Any, by: User) -> None:
         now=facts.asked_at,
     )
     rules.refuse(reason, me)
+    gates.refuse_if_any(facts)
     if facts.existing_id:
         raise ConversationExists(facts.existing_id)
     if facts.request_status != HelpRequest.Status.OPEN:
@@ -232,8 +254,9 @@ def _refuse_invitation(facts: Any) -> None:
 
 def _refuse_taking_out(facts: Any, *, is_self: bool) -> None:
     me = _membership(facts)
-    if rules.is_suspended(me, now=facts.asked_at):
-        rules.refuse(rules.SUSPENDED, me)
+    reason = rules.against_acting(me, now=facts.asked_at)
+    # Everyone may leave, also who was removed from the event.
+    rules.refuse(None if is_self and reason == rules.NOT_MEMBER else reason, me)
     if not (is_self or facts.is_maker):
         rules.refuse(rules.ROLE)
     raise InvalidState(facts.kind)
@@ -242,11 +265,10 @@ def _refuse_taking_out(facts: Any, *, is_self: bool) -> None:
 # --- What they are made of -------------------------------------------------------------------
 
 
-def _said(
-    message_id: UUID, conversation_id: UUID, event_id: UUID, content: str, created_at: datetime, by: User
-) -> Said:
+def _said(message_id: UUID, conversation_id: UUID, event_id: UUID, content: str, facts: Any, by: User) -> Said:
     """The message as it was written, without asking for it again."""
-    return Said(message_id, conversation_id, event_id, content, created_at, by.id, by.name, by.avatar_url)
+    said = Said(message_id, conversation_id, event_id, content, facts.sent_at, by.id, by.name, by.avatar_url)
+    return said if facts.gate is None else said._replace(held_at=facts.sent_at)
 
 
 def _record(action: str, conversation_id: UUID, facts: Any, *, by: User, user_id: UUID) -> None:

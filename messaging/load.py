@@ -25,6 +25,7 @@ TABLES = (
     "messaging_conversation",
     "messaging_participant",
     "messaging_message",
+    "messaging_addressee",
     "messaging_delivery",
 )
 
@@ -205,9 +206,9 @@ SELECT id, %s, kind, sender_id, content, roles, tags, pg_temp.time_at(moment) FR
 """
 
 _BROADCAST_DELIVERIES = """
-INSERT INTO messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at, created_at)
+INSERT INTO messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at, created_at, is_at_large)
 SELECT said.id, member.user_id, member.event_id, said.sender_id, pg_temp.time_at(said.moment),
-       pg_temp.time_at(said.moment)
+       pg_temp.time_at(said.moment), true
 FROM load_broadcast said
 JOIN events_membership member ON member.event_id = %s AND member.user_id <> said.sender_id
  AND (said.roles = '{}' OR member.role = ANY (said.roles))

@@ -5,6 +5,7 @@ What a person's own writes tell, the functions of the database write; this is fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -30,4 +31,12 @@ def add(
             user_id=user_id,
             message_id=message_id,
             data=data,
+        )
+
+
+def add_for_people(kind: str, *, event_id: UUID, data: Mapping[UUID, dict[str, Any]]) -> None:
+    """The same to each of these people, with what it says to them."""
+    with as_owner():
+        LogEntry.objects.bulk_create(
+            [LogEntry(kind=kind, event_id=event_id, user_id=person, data=said) for person, said in data.items()]
         )

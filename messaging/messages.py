@@ -1,7 +1,9 @@
-"""What becomes of a message after it was said: its sender deletes it for good; a moderator removes and restores it."""
+"""What becomes of a message after it was said: its sender deletes it for good; a moderator removes and restores it, and
+lets out what was held back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +16,29 @@ from api.database import acting_as, in_one_trip
 from api.errors import InvalidState, NotFound, PermissionDenied
 from events import rules
 from events.models import Membership
+from messaging import publishing
 from messaging.models import Message
 
 # The functions of the database move along it; anything else is `invalid_state`. A sender's delete is final.
 TRANSITIONS: dict[str, dict[str, str]] = {
-    "delete": {"visible": "deleted", "removed": "deleted"},
-    "remove": {"visible": "removed"},
+    "delete": {"visible": "deleted", "removed": "deleted", "held": "deleted"},
+    "remove": {"visible": "removed", "held": "removed"},
     "restore": {"removed": "visible"},
+    "release": {"held": "visible"},
 }
 
-DONE = {"remove": "removed", "restore": "restored"}
+DONE = {"remove": "removed", "restore": "restored", "release": "released"}
 
 MODERATING_ROLES = sorted(rules.MAY_MODERATE)
+
+# What else happens when a moderator has removed a message, in the same transaction.
+Removed = Callable[[Message, User], None]
+_on_removal: list[Removed] = []
+
+
+def register_removal(then: Removed) -> None:
+    """The app that keeps cases hears of what was removed, and by whom."""
+    _on_removal.append(then)
 
 
 def delete(message_id: UUID, *, by: User) -> None:
@@ -50,6 +63,15 @@ def remove(message_id: UUID, *, reason: str, by: User) -> Message:
 def restore(message_id: UUID, *, by: User) -> Message:
     """What a moderator removed. The text of a private message is not in the answer."""
     return _moderate("restore", message_id, None, by=by)
+
+
+def release(message_id: UUID, *, by: User) -> Message:
+    """What was held back goes out as if it had been sent now. The text of a private message is not in the answer."""
+    with acting_as(by):
+        released = _moderate("release", message_id, None, by=by)
+        if released.conversation_id is None:
+            publishing.deliver_all(released)
+        return released
 
 
 def find(message_id: UUID, *, by: User) -> Message:
@@ -79,6 +101,9 @@ def _moderate(step: str, message_id: UUID, reason: str | None, *, by: User) -> M
             raise InvalidState(facts.state)
         moderated = _as_others_see(message_id, facts)
         audit.record(by=by, action=f"message_{DONE[step]}", target=moderated, event_id=facts.event_id)
+        if step == "remove":
+            for then in _on_removal:
+                then(moderated, by)
         return moderated
 
 

@@ -237,6 +237,8 @@ class Delivery(models.Model):
     sender_id = models.UUIDField()
     message_created_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
+    # Of an announcement or channel message: what v2 does not read from here.
+    is_at_large = models.BooleanField(db_default=False, editable=False)
     # Where its text stands; empty where none was asked for.
     sms_status = models.TextField(null=True, blank=True)  # noqa: DJ001
 
@@ -248,10 +250,59 @@ class Delivery(models.Model):
             models.CheckConstraint(condition=~Q(user_id=models.F("sender_id")), name="delivery_is_never_to_the_sender"),
         ]
         indexes = [
-            # The feed under v1, and v2's direct messages.
+            # The feed: v1 merges its two ranges, v2 reads that of the direct messages.
             models.Index(
-                fields=["user", "event_id", "-message_created_at", "-message"], name="delivery_user_event_latest"
+                fields=["user", "event_id", "is_at_large", "-message_created_at", "-message"], name="delivery_feed"
             ),
+            # What became of a person's text, for the feed under v2: few have one.
+            models.Index(fields=["message", "user"], condition=Q(sms_status__isnull=False), name="delivery_texted"),
+        ]
+
+
+class Addressee(models.Model):
+    """Whom a message at large is for, one row for each role and tag; empty stands for every role, or no tag.
+
+    Kept by the database when a message is written, held or let out; a held one has none. A member finds their own in
+    a few short ranges of the one index there is, however many others there are.
+    """
+
+    pk = models.CompositePrimaryKey("event_id", "role", "tag", "created_at", "message_id")
+    event_id = models.UUIDField()
+    role = models.TextField(blank=True)
+    tag = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    message_id = models.UUIDField()
+
+    class Meta:
+        indexes = [
+            # Those of a message, to take them away.
+            models.Index(fields=["message_id"], name="addressee_message"),
+        ]
+
+
+class FeedMarker(models.Model):
+    """How far a person has read the feed of an event."""
+
+    pk = models.CompositePrimaryKey("user_id", "event_id")
+    user_id = models.UUIDField()
+    event_id = models.UUIDField()
+    read_message_id = models.UUIDField()
+    read_upto = models.DateTimeField()
+    read_at = models.DateTimeField(db_default=Now())
+
+
+class GateStamp(models.Model):
+    """What the gate before every message goes by has become, in one row; none where nothing was ever to be judged by.
+
+    Whoever keeps that (`messaging.gates`) writes a new stamp with each change of it.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    stamp = models.UUIDField(default=uuid7)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="gatestamp_is_one_row"),
         ]
 
 
@@ -284,6 +335,8 @@ class LogEntry(models.Model):
         indexes = [
             # The stream's reader.
             models.Index(fields=["xid", "id"], name="logentry_xid"),
+            # An event's part of it, for `since`.
+            models.Index(fields=["event_id", "xid", "id"], name="logentry_event"),
             # Where a message stands in it, for `since`.
             models.Index(fields=["message_id"], condition=Q(message_id__isnull=False), name="logentry_message"),
         ]

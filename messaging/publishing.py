@@ -54,9 +54,18 @@ def publish(
     return message
 
 
-def deliver(message: Message, *, after: UUID = FIRST, batch: int = BATCH) -> Batch:
-    """Hands it to the next members it concerns as they are now, never to its sender."""
-    values = {"message_id": message.id, "event_id": message.event_id, "after": after, "batch": batch}
+def deliver(message: Message, *, after: UUID = FIRST, batch: int = BATCH, sms_status: str | None = None) -> Batch:
+    """Hands it to the next members it concerns as they are now, never to its sender, nor to who joined after it.
+
+    `sms_status` is where the text of each begins; None where none was asked for.
+    """
+    values = {
+        "message_id": message.id,
+        "event_id": message.event_id,
+        "after": after,
+        "batch": batch,
+        "sms_status": sms_status,
+    }
     with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         cursor.execute(statement("deliver"), values)
         return Batch(*cursor.fetchone())

@@ -1,9 +1,12 @@
 from django.urls import path
 
-from messaging import read_views, write_views
+from messaging import feed_views, read_views, write_views
 
 urlpatterns = [
     path("events/<str:event_id>/conversations", write_views.EventConversations.as_view()),
+    path("events/<str:event_id>/feed", feed_views.EventFeed.as_view()),
+    path("events/<str:event_id>/feed/read", feed_views.FeedRead.as_view()),
+    path("events/<str:event_id>/unread", feed_views.EventUnread.as_view()),
     path("help-requests/<str:help_request_id>/conversations", write_views.HelpConversations.as_view()),
     path("conversations", read_views.Conversations.as_view()),
     path("conversations/<str:conversation_id>", read_views.OneConversation.as_view()),
@@ -15,4 +18,5 @@ urlpatterns = [
     path("messages/<str:message_id>", write_views.OneMessage.as_view()),
     path("messages/<str:message_id>/remove", write_views.MessageRemoval.as_view()),
     path("messages/<str:message_id>/restore", write_views.MessageRestoration.as_view()),
+    path("messages/<str:message_id>/release", write_views.MessageRelease.as_view()),
 ]

@@ -161,6 +161,7 @@ class OneParticipant(Endpoint):
         problems=("not_found", "permission_denied", "invalid_state"),
     )
     def delete(self, request: HttpRequest, conversation_id: UUID, user_id: UUID) -> HttpResponse:
+        self.body_or(lambda: conversations.find(conversation_id, by=request.user))
         conversations.take_out(conversation_id, user_id, by=request.user)
         return answers.no_content()
 
@@ -174,6 +175,7 @@ class OneMessage(Endpoint):
         problems=("not_found", "permission_denied"),
     )
     def delete(self, request: HttpRequest, message_id: UUID) -> HttpResponse:
+        self.body_or(lambda: messages.find(message_id, by=request.user))
         messages.delete(message_id, by=request.user)
         return answers.no_content()
 
@@ -215,3 +217,21 @@ class MessageRestoration(Endpoint):
         self.body_or(lambda: messages.find_any(message_id, by=request.user))
         restored = messages.restore(message_id, by=request.user)
         return answers.ok(shapes.message(restored, request.user))
+
+
+class MessageRelease(Endpoint):
+    @operation(
+        "Release a message that is held",
+        description=(
+            "It goes out as if it had been sent now: with the time of the release, delivered and unread. The text of a"
+            " private message is not in the answer."
+        ),
+        tag="Messages",
+        answers={200: ModeratedMessageShape},
+        problems=("not_found", "permission_denied", "invalid_state"),
+        example={"answer": {**examples.MESSAGE, "content": None, "is_own_message": False}},
+    )
+    def post(self, request: HttpRequest, message_id: UUID) -> HttpResponse:
+        self.body_or(lambda: messages.find_any(message_id, by=request.user))
+        released = messages.release(message_id, by=request.user)
+        return answers.ok(shapes.message(released, request.user))

@@ -3,3 +3,13 @@ from django.apps import AppConfig
 
 class RolloutConfig(AppConfig):
     name = "rollout"
+
+    def ready(self):
+        from rollout import alerts, budget, flags, measures, names  # noqa: F401
+
+        flags.register_guard(names.MESSAGES_READMODEL_V2, budget.against_raising)
+        alerts.register(
+            "read_model_mismatches",
+            "Messages that the read model v1 has were missing from v2, more than the budget puts up with.",
+            budget.probe,
+        )

@@ -24,7 +24,7 @@ def blocks(document: Path) -> str:
 def test_walk_through_the_api_runs_as_written(live_server):
     demo.seed()
     script = f"set -euo pipefail\nexport BASE={live_server.url}\n{blocks(ROOT / 'docs' / 'api.md')}"
-    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.rstrip().endswith("not_authenticated")
 

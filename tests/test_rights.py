@@ -32,8 +32,12 @@ REACHED = {
     ("events_membership", "SELECT"),
     ("messaging_conversation", "SELECT"),
     ("messaging_delivery", "SELECT"),
+    ("messaging_handed", "SELECT"),
     ("messaging_message", "SELECT"),
     ("messaging_participant", "SELECT"),
+    ("moderation_appeal", "SELECT"),
+    ("moderation_report", "SELECT"),
+    ("moderation_sanction", "SELECT"),
 }
 
 

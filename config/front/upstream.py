@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from api.errors import ServiceUnavailable
+from api.errors import PayloadTooLarge, ServiceUnavailable
 from config.front.exchange import Exchange
 from config.front.heads import Headers, answer_head
 
@@ -91,7 +91,8 @@ class Upstream(asyncio.Protocol):
     def begin_answer(self, status: int, reason: bytes, headers: Headers):
         exchange = self.exchange
         names = {name.lower() for name, _ in headers}
-        self.is_reusable = self.parser.should_keep_alive() and exchange.is_received
+        # Whoever refuses a body may close without having read it.
+        self.is_reusable = self.parser.should_keep_alive() and exchange.is_received and status != PayloadTooLarge.status
         self.is_bodyless = exchange.head.is_head or status in (204, 304)
         if not self.is_bodyless and b"content-length" not in names:
             self.is_chunked = not exchange.head.is_http_1_0
@@ -121,10 +122,13 @@ class Upstream(asyncio.Protocol):
 
     def finish(self, exchange: Exchange):
         self.exchange = exchange.upstream = None
-        if self.is_reusable and exchange.is_received and not self.transport.is_closing():
+        # What is still to be written of a body that was answered unread would go ahead of the next request, into a
+        # connection that the other end is about to close.
+        is_sent = not self.transport.get_write_buffer_size()
+        if self.is_reusable and exchange.is_received and is_sent and not self.transport.is_closing():
             self.backend.release(self)
         else:
-            self.transport.close()
+            self.transport.abort()
         exchange.client.finish()
 
     def connection_lost(self, error):

@@ -4,16 +4,21 @@ WITH message AS (
     SELECT id, event_id, sender_id, created_at, roles, tags
     FROM messaging_message WHERE id = %(message_id)s
 ), members AS (
-    SELECT membership.user_id, membership.role::text, membership.tags::text[], membership.removed_at
+    SELECT membership.user_id, membership.role::text, membership.tags::text[], membership.removed_at,
+           membership.joined_at
     FROM events_membership membership
     WHERE membership.event_id = %(event_id)s AND membership.user_id > %(after)s
     ORDER BY membership.user_id
     LIMIT %(batch)s
 ), handed AS (
-    INSERT INTO messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
-    SELECT message.id, members.user_id, message.event_id, message.sender_id, message.created_at
+    INSERT INTO messaging_delivery (
+        message_id, user_id, event_id, sender_id, message_created_at, is_at_large, sms_status
+    )
+    SELECT message.id, members.user_id, message.event_id, message.sender_id, message.created_at, true,
+           %(sms_status)s::text
     FROM message CROSS JOIN members
-    WHERE members.removed_at IS NULL AND members.user_id <> message.sender_id
+    WHERE members.removed_at IS NULL AND members.joined_at <= message.created_at
+      AND members.user_id <> message.sender_id
       AND (message.roles = '{}' OR members.role = ANY (message.roles))
       AND (message.tags = '{}' OR members.tags && message.tags)
     ON CONFLICT DO NOTHING

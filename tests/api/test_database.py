@@ -106,7 +106,8 @@ def test_connection_that_died_while_idle_is_replaced_for_the_next_call(api, cast
     pid = connection.connection.info.backend_pid
 
     def cut():
-        asked("SELECT pg_terminate_backend(%s)", pid)
+        # Waits until it is gone.
+        assert asked("SELECT pg_terminate_backend(%s, 60000)", pid) == (True,)
         connections.close_all()
 
     thread = threading.Thread(target=cut)

@@ -101,11 +101,11 @@ def silent(until: threading.Event):
 def test_answer_that_never_comes_is_a_failure_in_time():
     never = threading.Event()
     with serving(lambda number: OK if number != 5 else silent(never)) as (_, target):
-        result = load.run(target, gets(target), connections=2, count=20, timeout=0.4)
+        result = load.run(target, gets(target), connections=2, count=20, timeout=3)
     never.set()
     assert result.errors == {"no answer in time": 1}
     assert result.answered == 19
-    assert result.percentile(100) >= 0.4
+    assert result.percentile(100) >= 3
 
 
 def test_planned_request_that_finds_no_connection_in_time_is_a_failure():

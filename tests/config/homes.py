@@ -8,10 +8,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from config.environment import REPOSITORY
+from tests.waiting import wait_until
 
 HOLD = """
 import sys
@@ -31,7 +31,7 @@ with psycopg.connect(home.database_url(), autocommit=True) as connection:
     cursor = connection.execute(sys.argv[1])
     print(cursor.fetchone()[0] if cursor.description else "")
 """
-SECONDS = 60
+SECONDS = 300
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -100,9 +100,7 @@ class Home:
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        until = time.monotonic() + 10
-        while self.processes() and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: not self.processes())
 
     def clear_away(self) -> None:
         self.kill_everything()

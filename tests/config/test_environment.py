@@ -24,7 +24,7 @@ def check(module: str = "manage.py check", **variables) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

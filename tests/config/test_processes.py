@@ -2,9 +2,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from config.environment import REPOSITORY
+from tests.waiting import PATIENCE, wait_until
 
 RUN = """
 import os, signal, sys
@@ -28,13 +28,6 @@ def start(folder, procfile: str) -> subprocess.Popen:
     )
 
 
-def eventually(holds) -> bool:
-    until = time.monotonic() + 15
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.05)
-    return holds()
-
-
 def lines(file) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
@@ -54,9 +47,9 @@ def test_a_process_that_ends_is_started_again_and_the_others_go_on(tmp_path):
         f"steady: sh -c 'echo $$ >> {tmp_path}/steady; exec sleep 60'\n"
         f"frail: sh -c 'echo $$ >> {tmp_path}/frail; echo last words; exit 3'\n",
     )
-    assert eventually(lambda: len(lines(tmp_path / "frail")) >= 3)
+    wait_until(lambda: len(lines(tmp_path / "frail")) >= 3)
     manager.terminate()
-    said, _ = manager.communicate(timeout=15)
+    said, _ = manager.communicate(timeout=PATIENCE)
     assert manager.returncode == 0
     assert "frail ended (exit code 3), again in 0.5 s" in said
     assert "again in 1 s" in said
@@ -71,15 +64,15 @@ def test_what_a_process_leaves_behind_and_what_ignores_the_signal_is_ended(tmp_p
         tmp_path,
         f"deaf: sh -c 'trap \"\" TERM; sleep 60 & echo $! $$ > {tmp_path}/pids; while true; do sleep 1; done'\n",
     )
-    assert eventually(lambda: len(lines(tmp_path / "pids")) == 2)
+    wait_until(lambda: len(lines(tmp_path / "pids")) == 2)
     manager.terminate()
-    manager.communicate(timeout=15)
+    manager.communicate(timeout=PATIENCE)
     assert not any(is_alive(pid) for pid in lines(tmp_path / "pids"))
 
 
 def test_processes_end_when_the_manager_is_killed(tmp_path):
     manager = start(tmp_path, f"one: sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60'\n")
-    assert eventually(lambda: len(lines(tmp_path / "pid")) == 1)
+    wait_until(lambda: len(lines(tmp_path / "pid")) == 1)
     os.kill(manager.pid, signal.SIGKILL)
-    manager.communicate(timeout=15)
-    assert eventually(lambda: not is_alive(lines(tmp_path / "pid")[0]))
+    manager.communicate(timeout=PATIENCE)
+    wait_until(lambda: not is_alive(lines(tmp_path / "pid")[0]))

@@ -175,7 +175,8 @@ def test_sanctions_of_the_other_stop_nobody_from_writing_to_them():
 
 def test_reasons_are_listed_in_the_order_of_the_contract():
     assert list(rules.REASONS) == [
-        "suspended", "muted", "not_member", "read_only", "role", "own_help_request", "blocked",
+        "suspended", "muted", "not_member", "read_only", "role", "own_help_request", "blocked", "content_rule",
+        "reporting_revoked", "own_decision",
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from messaging.models import Conversation, Delivery, LogEntry, Message, Participant, Removal
+from messaging.models import Conversation, Delivery, GateStamp, LogEntry, Message, Participant, Removal
 
 
 def conversation(cast, direct, **values):
@@ -62,6 +62,7 @@ BROKEN = [
         {},
     ),
     ("removal_standing_unique", lambda cast, direct: removal(cast, direct), {"twice": True}),
+    ("gatestamp_is_one_row", lambda cast, direct: GateStamp(id=2), {}),
     ("removal_restoration_is_whole", lambda cast, direct: removal(cast, direct, restored_at=NOW), {}),
 ]
 

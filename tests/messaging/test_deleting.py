@@ -207,6 +207,13 @@ STEPS = {
     ("deleted", "delete"): "deleted",
     ("deleted", "remove"): None,
     ("deleted", "restore"): None,
+    ("held", "delete"): "deleted",
+    ("held", "remove"): "removed",
+    ("held", "restore"): None,
+    ("visible", "release"): None,
+    ("removed", "release"): None,
+    ("deleted", "release"): None,
+    ("held", "release"): "visible",
 }
 KINDS = {"visible": None, "removed": "moderator", "deleted": "sender"}
 
@@ -217,6 +224,8 @@ def test_every_step_from_every_state(cast, api, denied, message, stands, step):
         messages.remove(message.id, reason="x", by=cast.moderator)
     if stands == "deleted":
         messages.delete(message.id, by=cast.attendee)
+    if stands == "held":
+        Message.objects.filter(id=message.id).update(held_at=timezone.now())
     caller = api(cast.attendee if step == "delete" else cast.moderator)
 
     def call():

@@ -205,3 +205,36 @@ def test_who_left_may_be_invited_again(cast, api, group):
     conversations.take_out(group.id, cast.attendee.id, by=cast.attendee)
     conversations.invite(group.id, cast.attendee.id, by=cast.organizer)
     assert cast.attendee.id in people(group)
+
+
+def test_a_repeated_204_has_the_headers_of_the_first(cast, api, group):
+    caller, body = api(cast.organizer), {"user_id": str(cast.attendee_2.id)}
+    first, again = (
+        caller.post(f"/conversations/{group.id}/participants", body, Idempotency_Key="once") for _ in range(2)
+    )
+    assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (204, 204, "true")
+    assert again.get("Content-Type") == first.get("Content-Type")
+
+
+@pytest.mark.parametrize("what", ["message", "participant"])
+def test_a_delete_takes_no_unknown_fields_either(cast, api, denied, group, what):
+    address = {
+        "message": f"/messages/{group.last_message_id}",
+        "participant": f"/conversations/{group.id}/participants/{cast.attendee.id}",
+    }[what]
+    caller = api(cast.organizer)
+    body = denied(lambda: caller.delete(address, {"colour": "red"}), 400, "validation_error")
+    assert [error["pointer"] for error in body["errors"]] == ["#/colour"]
+
+
+def test_a_maker_who_was_removed_from_the_event_takes_nobody_out_of_its_group(cast, api, denied, group):
+    change(cast, cast.organizer, removed_at=timezone.now())
+    address = f"/conversations/{group.id}/participants/{cast.attendee.id}"
+    caller = api(cast.organizer)
+    denied(lambda: caller.delete(address), 403, "permission_denied", reason="not_member")
+
+
+def test_a_group_is_handed_on_to_who_is_still_a_member_of_the_event(cast, group):
+    change(cast, cast.attendee, removed_at=timezone.now())
+    conversations.take_out(group.id, cast.organizer.id, by=cast.organizer)
+    assert Conversation.objects.get(id=group.id).maker_id == cast.dealer.id

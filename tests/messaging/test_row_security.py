@@ -120,9 +120,13 @@ WRITES = [
     "SELECT * FROM messaging_logentry",
     "SELECT * FROM messaging_removal",
     "SELECT * FROM messaging_reply_facts_of(callboard_uid(), callboard_uid())",
-    "SELECT messaging_send_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), 'x', '{}')",
+    "SELECT messaging_send_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), 'x', '{}', NULL, 'pass')",
     "SELECT messaging_open(callboard_uid(), '{}', callboard_uid(), 'group', NULL, NULL, callboard_uid(),"
-    " callboard_uid(), 'x')",
+    " callboard_uid(), 'x', false)",
+    "SELECT messaging_hold(callboard_uid(), callboard_uid(), callboard_uid(), callboard_uid(), 'x')",
+    "SELECT messaging_let_out(message) FROM messaging_message message",
+    "SELECT messaging_gate_of(NULL, 'pass')",
+    "SELECT * FROM messaging_gatestamp",
 ]
 
 

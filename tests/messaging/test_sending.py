@@ -15,6 +15,7 @@ from messaging import conversations, typing
 from messaging.models import Delivery, LogEntry, Message, Participant
 from tests.conftest import make_event
 from tests.messaging.conftest import change, start
+from tests.waiting import PATIENCE
 
 
 def said(talk, by, content="Hello") -> Message:
@@ -226,9 +227,9 @@ def test_typing_is_told_and_kept_for_six_seconds_and_not_stored(cast, api, direc
     before = everything()
     with redis.client().pubsub() as listener:
         listener.subscribe(redis.channel(typing.CHANNEL))
-        listener.get_message(timeout=1)
+        assert listener.get_message(timeout=PATIENCE)["type"] == "subscribe"
         assert caller.post(f"/conversations/{direct.id}/typing").status_code == 204
-        heard = json.loads(listener.get_message(timeout=1)["data"])
+        heard = json.loads(listener.get_message(timeout=PATIENCE)["data"])
     assert (heard["conversation_id"], heard["user_id"]) == (str(direct.id), str(cast.attendee.id))
     assert 0 < redis.client().pttl(f"typing:{direct.id}:{cast.attendee.id}") <= 6000
     assert everything() == before
@@ -236,9 +237,11 @@ def test_typing_is_told_and_kept_for_six_seconds_and_not_stored(cast, api, direc
 
 def test_typing_is_not_heard_in_another_database_of_the_same_redis(cast, api, direct):
     with redis.client().pubsub() as listener:
-        listener.subscribe(f"{typing.CHANNEL}:15")
-        listener.get_message(timeout=1)
+        listener.subscribe(f"{typing.CHANNEL}:15", redis.channel(typing.CHANNEL))
+        assert {listener.get_message(timeout=PATIENCE)["type"] for _ in range(2)} == {"subscribe"}
         assert api(cast.attendee).post(f"/conversations/{direct.id}/typing").status_code == 204
+        # What comes first, and so what comes alone, is what was told here.
+        assert listener.get_message(timeout=PATIENCE)["channel"].decode() == redis.channel(typing.CHANNEL)
         assert listener.get_message(timeout=0.2) is None
 
 

@@ -1,0 +1,197 @@
+"""The feed: how near it comes to PostgreSQL's own rate, what policies cost, and whether it stays flat."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from statistics import median
+from uuid import uuid4
+
+from benchmarks import bounds, calls, table
+from benchmarks.bounds import SQL, TEXT
+from benchmarks.calls import EMPTY_ENDPOINT, Event
+from benchmarks.load import Target
+from benchmarks.stand import Stand
+
+CONNECTIONS = 64
+MODELS = ("v1", "v2")
+FEW, MANY = 1_000, 100_000
+PEOPLE = 20
+EVENTS_FEW, EVENTS_MANY = 10, 1_000
+# Low enough that nobody waits for another: what is compared is the call itself.
+STEADY = 100
+ROUNDS = 3
+
+
+def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+    """Prints the table; whether everything was answered as it should be."""
+    table.heading()
+    own = _bounds(stand, event, seconds)
+    feeds = Feeds(stand, event, seconds)
+    empty = feeds.closed("empty Endpoint", EMPTY_ENDPOINT)
+    found = {model: feeds.of_model(model) for model in MODELS}
+    sizes = feeds.p99_of_events({str(size): _event(stand, event, size) for size in (FEW, MANY)})
+    memberships = feeds.p99_of_people(_people_in_events(stand, event))
+    rows = []
+    for model in MODELS:
+        with_policies, without = own[model]
+        rate = found[model].result.rate
+        rows += [
+            (f"feed by {model}, closed loop, of PostgreSQL's own", f"{rate / with_policies:.0%}", "≥ 20 %", "≥ 40 %"),
+            (f"the same, of empty Endpoints, {model}", f"{rate / empty.result.rate:.0%}", "", ""),
+            (f"policies, feed by {model}", f"{without / with_policies:.2f}×", "≤ 1.3×", "≤ 1.1×"),
+            (f"100,000 messages against 1,000, p99, {model}", _ratio(*sizes[model]), "≤ 1.3×", "≤ 1.1×"),
+            (f"in 1,000 events against 10, p99, {model}", _ratio(*memberships[model]), "", ""),
+        ]
+    table.promises(rows)
+    return feeds.failed == 0 and feeds.short == 0
+
+
+def _bounds(stand: Stand, event: Event, seconds: float) -> dict[str, tuple[float, float]]:
+    """PostgreSQL's own rates with and without policies, taken by turns: the machine is not always the same."""
+    rates: dict[str, list[float]] = {}
+    with stand.database() as database:
+        database.execute("DROP TABLE IF EXISTS benchmark_reader")
+        database.execute((SQL / "readers.sql").read_text(), {"event": event.id})
+        database.execute("ALTER TABLE benchmark_reader ADD PRIMARY KEY (no)")
+        database.execute("ANALYZE benchmark_reader")
+        database.execute((SQL / "feed_without_policies.sql").read_text())
+        readers = database.execute("SELECT count(*) FROM benchmark_reader").fetchone().count
+    try:
+        for number in range(ROUNDS):
+            for model, kind in itertools.product(MODELS, ("", "_without_policies")):
+                with table.watched(stand) as spent:
+                    found = bounds.pgbench(stand, f"feed_{model}{kind}", pairs=readers, seconds=seconds / 2)
+                rates.setdefault(model + kind, []).append(found.rate)
+                if number == ROUNDS - 1:
+                    words = ", without policies" if kind else ", as the application"
+                    table.bound(f"PostgreSQL alone, {model}{words}", found, spent)
+    finally:
+        with stand.database() as database:
+            database.execute("DROP TABLE benchmark_reader")
+            database.execute("DROP FUNCTION benchmark_feed_without_policies")
+    return {model: (median(rates[model]), median(rates[f"{model}_without_policies"])) for model in MODELS}
+
+
+def _event(stand: Stand, source: Event, messages: int, people: int = PEOPLE) -> str:
+    """Another event with so many messages; its id."""
+    event_id = str(uuid4())
+    values = {
+        "source": source.id,
+        "event": event_id,
+        "slug": f"feed-{messages}-{event_id[:8]}",
+        "people": people,
+        "messages": messages,
+        "text": TEXT,
+    }
+    with stand.database() as database:
+        database.execute((SQL / "feed_event.sql").read_text(), values)
+        for name in ("message", "delivery", "addressee", "participant", "conversation"):
+            database.execute(f"VACUUM (ANALYZE) messaging_{name}")
+    return event_id
+
+
+def _people_in_events(stand: Stand, source: Event) -> list[tuple[str, str]]:
+    """(event, person) of somebody in few events and of somebody in many, in an event of both."""
+    event_id = _event(stand, source, FEW)
+    with stand.database() as database:
+        people = database.execute(
+            "SELECT user_id FROM events_membership WHERE event_id = %s AND role = 'attendee' ORDER BY user_id LIMIT 2",
+            [event_id],
+        ).fetchall()
+        for person, events in zip(people, (EVENTS_FEW, EVENTS_MANY), strict=True):
+            database.execute((SQL / "feed_memberships.sql").read_text(), {"person": person.user_id, "events": events})
+        database.execute("VACUUM (ANALYZE) events_membership, messaging_message, messaging_delivery")
+    return [(event_id, str(person.user_id)) for person in people]
+
+
+def _ratio(few: float, many: float) -> str:
+    return f"{many / few:.2f}× ({few * 1000:.1f} · {many * 1000:.1f} ms)"
+
+
+class Feeds:
+    def __init__(self, stand: Stand, event: Event, seconds: float):
+        self.stand, self.event, self.seconds = stand, event, seconds
+        self.failed = self.short = 0
+
+    def of_model(self, model: str):
+        """Everybody reads by it."""
+        self._swap(model)
+        path = f"/api/v1/events/{self.event.id}/feed"
+        self.closed("warming up", path, seconds=2)
+        if self.stand.web:
+            self.closed(f"feed of 50 by {model}, web alone", path, target=self.stand.web)
+        return self.closed(f"feed of 50 by {model}, through the front", path)
+
+    def closed(self, name: str, path: str, *, target: Target | None = None, seconds: float | None = None):
+        target = target or self.stand.front
+        requests = calls.reads(target, path, self.event)
+        return self._measure(name, target, requests, connections=CONNECTIONS, seconds=seconds or self.seconds)
+
+    def p99_of_events(self, events: dict[str, str]) -> dict[str, list[float]]:
+        with self.stand.database() as database:
+            people = {
+                size: database.execute("SELECT user_id FROM events_membership WHERE event_id = %s", [event_id])
+                for size, event_id in events.items()
+            }
+        readers = {
+            f"event of {int(size):,} messages": [(events[size], str(row.user_id)) for row in rows]
+            for size, rows in people.items()
+        }
+        return self._by_turns(readers)
+
+    def p99_of_people(self, readers: list[tuple[str, str]]) -> dict[str, list[float]]:
+        return self._by_turns(
+            {
+                f"person in {events:,} events": [one]
+                for events, one in zip((EVENTS_FEW, EVENTS_MANY), readers, strict=True)
+            }
+        )
+
+    def _by_turns(self, readers: dict[str, list[tuple[str, str]]]) -> dict[str, list[float]]:
+        """The p99 of each, by each model, at a steady rate; the median of some rounds, taken by turns."""
+        found = {}
+        for model in MODELS:
+            self._swap(model)
+            rounds: dict[str, list[float]] = {name: [] for name in readers}
+            for number, (name, of) in itertools.product(range(ROUNDS + 1), readers.items()):
+                requests = self._requests(of)
+                measured = self._measure(
+                    f"{name}, {model}, open loop at {STEADY}/s" if number == ROUNDS else None,
+                    self.stand.front,
+                    requests,
+                    connections=32,
+                    rate=STEADY,
+                    seconds=self.seconds if number else 2,
+                )
+                if number:
+                    rounds[name].append(measured.result.percentile(99))
+            found[model] = [median(latencies) for latencies in rounds.values()]
+        return found
+
+    def _requests(self, readers: list[tuple[str, str]]) -> Iterator[bytes]:
+        target = self.stand.front
+        return itertools.cycle(
+            [
+                target.request("GET", f"/api/v1/events/{event_id}/feed", token=self.event.tokens[person])
+                for event_id, person in readers
+                if person in self.event.tokens
+            ]
+        )
+
+    def _measure(self, name: str | None, target: Target, requests: Iterator[bytes], **plan):
+        measured = table.measure(self.stand, target, requests, on_answer=self._look, **plan)
+        if name:
+            table.row(name, measured)
+        self.failed += measured.result.failed
+        return measured
+
+    def _look(self, status: int, body: bytes) -> None:
+        """Each page is whole JSON; a look at a few, so that the load stays the load."""
+        if status == 200 and hash(body[-40:]) % 64 == 0 and b'"items"' in body:
+            self.short += len(json.loads(body)["items"]) == 0
+
+    def _swap(self, model: str) -> None:
+        with self.stand.database() as database:
+            database.execute("UPDATE rollout_livemodel SET live = %s", [model])

@@ -1,0 +1,62 @@
+"""How far broadcasts have come: counted from the deliveries whenever it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import connection
+
+from api.database import as_owner
+from broadcasts.models import Broadcast
+from broadcasts.sql import statement
+from messaging import log
+
+# Where a delivery's state is counted; what is not named here is still on its way.
+COUNTED_AS = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "failed": "failed",
+    "undelivered": "failed",
+    "suppressed": "suppressed",
+}
+NOTHING = {"total": 0, "queued": 0, "sent": 0, "delivered": 0, "failed": 0, "suppressed": 0}
+
+
+def of_all(broadcasts: Collection[Broadcast]) -> dict[UUID, dict]:
+    """By the broadcast's id; one query for all of them, as the owner."""
+    of = {broadcast.message_id: broadcast for broadcast in broadcasts if broadcast.message_id}
+    found = {broadcast.id: dict(NOTHING) for broadcast in broadcasts}
+    if not of:
+        return found
+    texted = [message_id for message_id, broadcast in of.items() if broadcast.sms]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement("progress"), {"texted": texted, "silent": [each for each in of if each not in set(texted)]}
+        )
+        for message_id, status, number in cursor.fetchall():
+            counts = found[of[message_id].id]
+            counts["total"] += number
+            counts[COUNTED_AS.get(status, "queued")] += number
+    return found
+
+
+def of(broadcast: Broadcast) -> dict:
+    with as_owner():
+        return of_all([broadcast])[broadcast.id]
+
+
+def tell(broadcast: Broadcast) -> None:
+    """To its author, on the stream."""
+    with as_owner():
+        log.add(
+            "broadcast.progress",
+            event_id=broadcast.event_id,
+            user_id=broadcast.sender_id,
+            data={
+                "broadcast_id": str(broadcast.id),
+                "status": str(broadcast.status),
+                "progress": of(broadcast),
+                "failure_reason": broadcast.failure_reason,
+            },
+        )

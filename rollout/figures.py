@@ -1,0 +1,267 @@
+"""The figures of this system: counters, histograms and gauges, right across all processes and machines.
+
+A bump adds to a number in this process' memory, and waits for nothing. Every few seconds what came together goes to
+Redis in one call, which adds it to everybody's; a call that may or may not have arrived is repeated under its number
+and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read.
+
+Labels take declared values only, so that there are never more series than stand here; others count as `other`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+from uuid import uuid4
+
+from celery.signals import worker_process_shutdown
+
+from api import redis
+
+logger = logging.getLogger(__name__)
+
+OTHER = "other"
+MOST_SERIES = 200
+FLUSH_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 60.0
+KEY = "figures:sums"
+BATCH_KEY = "figures:batch:"
+BATCH_KEPT_SECONDS = 600
+# Seconds; a call of this system takes milliseconds.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
+# A batch counts once, however often it is sent.
+_ADD = """
+if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return 0 end
+for i = 2, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return 1
+"""
+
+Labels = Mapping[str, Sequence[str]]
+Values = tuple[str, ...]
+
+
+class Sample(NamedTuple):
+    """One number, as an exporter writes it; `suffix` is `_bucket`, `_sum` or `_count` of a histogram, else empty."""
+
+    suffix: str
+    labels: dict[str, str]
+    value: float
+
+
+class Figure:
+    kind = ""
+
+    def __init__(self, name: str, help_text: str, labels: Labels):
+        if not _NAME.fullmatch(name) or name in _figures:
+            raise ValueError(f"{name} is no name for a figure, or another has it")
+        self.name, self.help_text = name, help_text
+        self.labels = {label: tuple(values) for label, values in labels.items()}
+        if len(list(product(*((*values, OTHER) for values in self.labels.values())))) > MOST_SERIES:
+            raise ValueError(f"{name} would be more than {MOST_SERIES} series")
+        self._known = {}
+        _figures[name] = self
+
+    def _values(self, given: dict[str, str]) -> Values:
+        key = tuple(given.values())
+        found = self._known.get((*given, *key))
+        if found is None:
+            if set(given) != set(self.labels):
+                raise ValueError(f"{self.name} has the labels {', '.join(self.labels) or 'none'}")
+            found = tuple(given[label] if given[label] in known else OTHER for label, known in self.labels.items())
+            if OTHER not in found:
+                self._known[(*given, *key)] = found
+        return found
+
+    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+        raise NotImplementedError
+
+    def _series(self, sums: dict[str, float], part: str) -> Iterator[tuple[dict[str, str], float]]:
+        for key, value in sums.items():
+            name, of, *values = key.split("|")
+            if name == self.name and of == part and len(values) == len(self.labels):
+                yield dict(zip(self.labels, values, strict=True)), value
+
+
+class Counter(Figure):
+    kind = "counter"
+
+    def add(self, amount: float = 1, **labels: str) -> None:
+        _sums.add(((self.name, "", self._values(labels)), amount))
+
+    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+        for labels, value in self._series(sums, ""):
+            yield Sample("", labels, value)
+
+
+class Histogram(Figure):
+    kind = "histogram"
+
+    def __init__(self, name: str, help_text: str, labels: Labels, buckets: Sequence[float]):
+        super().__init__(name, help_text, labels)
+        self.buckets = tuple(sorted(buckets))
+        self._ends = [*(repr(float(bound)) for bound in self.buckets), "+Inf"]
+
+    def observe(self, value: float, **labels: str) -> None:
+        values = self._values(labels)
+        end = self._ends[bisect_left(self.buckets, value)]
+        _sums.add(((self.name, end, values), 1), ((self.name, "sum", values), value))
+
+    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+        for labels, total in self._series(sums, "sum"):
+            so_far = 0.0
+            for end in self._ends:
+                so_far += sums.get("|".join((self.name, end, *labels.values())), 0)
+                yield Sample("_bucket", {**labels, "le": end}, so_far)
+            yield Sample("_sum", labels, total)
+            yield Sample("_count", labels, so_far)
+
+
+# A number, or one for each tuple of label values.
+Probe = Callable[[], float | Mapping[Values, float]]
+
+
+class Gauge(Figure):
+    kind = "gauge"
+
+    def __init__(self, name: str, help_text: str, labels: Labels, probe: Probe):
+        super().__init__(name, help_text, labels)
+        self._probe = probe
+
+    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+        try:
+            found = self._probe()
+        except Exception as error:
+            # One that cannot be asked leaves the others readable; its absence is what an alert can see.
+            logger.warning("the gauge %s cannot be read: %s", self.name, type(error).__name__)
+            return
+        for values, value in (found if isinstance(found, Mapping) else {(): found}).items():
+            yield Sample("", dict(zip(self.labels, values, strict=True)), float(value))
+
+
+_figures: dict[str, Figure] = {}
+
+
+def counter(name: str, help_text: str, labels: Labels | None = None) -> Counter:
+    return Counter(name, help_text, labels or {})
+
+
+def histogram(name: str, help_text: str, labels: Labels | None = None, buckets: Sequence[float] = BUCKETS) -> Histogram:
+    return Histogram(name, help_text, labels or {}, buckets)
+
+
+def gauge(name: str, help_text: str, probe: Probe, labels: Labels | None = None) -> Gauge:
+    return Gauge(name, help_text, labels or {}, probe)
+
+
+# --- The sums of this process --------------------------------------------------------------------
+
+
+class _Sums:
+    def __init__(self):
+        self._lock = threading.Lock()
+        # One sends at a time, so that what is repeated stays in order.
+        self._sending = threading.Lock()
+        self._waiting: dict[tuple, float] = {}
+        self._batch: tuple[str, dict[tuple, float]] | None = None
+        self._sender: threading.Thread | None = None
+
+    def add(self, *bumps: tuple[tuple, float]) -> None:
+        with self._lock:
+            for key, amount in bumps:
+                self._waiting[key] = self._waiting.get(key, 0) + amount
+        if self._sender is None:
+            self._begin()
+
+    def send(self) -> bool:
+        """Whether everything up to now is with Redis."""
+        with self._sending:
+            return self._send_batch() and self._send_batch()
+
+    def _send_batch(self) -> bool:
+        if self._batch is None:
+            with self._lock:
+                taken, self._waiting = self._waiting, {}
+            if not taken:
+                return True
+            self._batch = (uuid4().hex, taken)
+        number, sums = self._batch
+        pairs = [part for key, amount in sums.items() for part in (_key_of(key), repr(float(amount)))]
+        try:
+            redis.run(_ADD, [KEY, BATCH_KEY + number], [BATCH_KEPT_SECONDS, *pairs])
+        except redis.RedisAway:
+            return False
+        self._batch = None
+        return True
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._keep_sending, name="figures", daemon=True)
+                self._sender.start()
+
+    def _keep_sending(self) -> None:
+        pause = FLUSH_SECONDS
+        while True:
+            time.sleep(pause)
+            try:
+                is_sent = self.send()
+            except Exception:
+                logger.exception("figures were not sent")
+                is_sent = False
+            # Redis away is told by every try: rarer and rarer.
+            pause = FLUSH_SECONDS if is_sent else min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _key_of(key: tuple) -> str:
+    name, part, values = key
+    return "|".join((name, part, *values))
+
+
+_sums = _Sums()
+
+
+def _begin_anew() -> None:
+    """A forked child begins with nothing: what the parent has waiting is the parent's to send."""
+    global _sums
+    _sums = _Sums()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+@atexit.register
+def flush(**_: object) -> bool:
+    """Sends what waits in this process; for the end of a process, and for tests."""
+    return _sums.send()
+
+
+# Celery's children end past `atexit`.
+worker_process_shutdown.connect(flush)
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def read() -> list[tuple[Figure, list[Sample]]]:
+    """Every figure with its samples, as all processes together have it; raises RedisError with Redis away."""
+    flush()
+    raw = redis.client().hgetall(KEY)
+    sums = {key.decode(): float(value) for key, value in raw.items()}
+    return [(figure, list(figure.samples(sums))) for figure in _figures.values()]
+
+
+def value(name: str, suffix: str = "", **labels: str) -> float:
+    """One number; nought where nothing was counted."""
+    for figure, samples in read():
+        if figure.name == name:
+            return next((found.value for found in samples if (found.suffix, found.labels) == (suffix, labels)), 0.0)
+    raise KeyError(name)
