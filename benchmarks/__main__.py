@@ -19,7 +19,13 @@ from pathlib import Path
 from benchmarks import broadcasts, feed, profile, send, stand, start, table
 from benchmarks.calls import Event
 
-SCENARIOS = {"send": send.run, "start": start.run, "broadcasts": broadcasts.run, "feed": feed.run, "profile": profile.run}
+SCENARIOS = {
+    "send": send.run,
+    "start": start.run,
+    "broadcasts": broadcasts.run,
+    "feed": feed.run,
+    "profile": profile.run,
+}
 
 
 def main() -> int:

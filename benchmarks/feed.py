@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
 from uuid import uuid4
 
@@ -31,8 +32,8 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     feeds = Feeds(stand, event, seconds)
     empty = feeds.closed("empty Endpoint", EMPTY_ENDPOINT)
     found = {model: feeds.of_model(model) for model in MODELS}
-    sizes = feeds.p99_of_events({str(size): _event(stand, event, size) for size in (FEW, MANY)})
-    memberships = feeds.p99_of_people(_people_in_events(stand, event))
+    sizes = feeds.p99_of_events({str(size): make_event(stand, event, size) for size in (FEW, MANY)})
+    memberships = feeds.p99_of_people(people_in_events(stand, event))
     rows = []
     for model in MODELS:
         with_policies, without = own[model]
@@ -51,31 +52,36 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
 def _bounds(stand: Stand, event: Event, seconds: float) -> dict[str, tuple[float, float]]:
     """PostgreSQL's own rates with and without policies, taken by turns: the machine is not always the same."""
     rates: dict[str, list[float]] = {}
-    with stand.database() as database:
-        database.execute("DROP TABLE IF EXISTS benchmark_reader")
-        database.execute((SQL / "readers.sql").read_text(), {"event": event.id})
-        database.execute("ALTER TABLE benchmark_reader ADD PRIMARY KEY (no)")
-        database.execute("ANALYZE benchmark_reader")
-        database.execute((SQL / "feed_without_policies.sql").read_text())
-        readers = database.execute("SELECT count(*) FROM benchmark_reader").fetchone().count
-    try:
-        for number in range(ROUNDS):
+    with readers(stand, event.id) as number:
+        for turn in range(ROUNDS):
             for model, kind in itertools.product(MODELS, ("", "_without_policies")):
                 with table.watched(stand) as spent:
-                    found = bounds.pgbench(stand, f"feed_{model}{kind}", pairs=readers, seconds=seconds / 2)
+                    found = bounds.pgbench(stand, f"feed_{model}{kind}", pairs=number, seconds=seconds / 2)
                 rates.setdefault(model + kind, []).append(found.rate)
-                if number == ROUNDS - 1:
+                if turn == ROUNDS - 1:
                     words = ", without policies" if kind else ", as the application"
                     table.bound(f"PostgreSQL alone, {model}{words}", found, spent)
-    finally:
-        with stand.database() as database:
-            database.execute("DROP TABLE benchmark_reader")
-            database.execute("DROP FUNCTION benchmark_feed_without_policies")
     return {model: (median(rates[model]), median(rates[f"{model}_without_policies"])) for model in MODELS}
 
 
-def _event(stand: Stand, source: Event, messages: int, people: int = PEOPLE) -> str:
-    """Another event with so many messages; its id."""
+@contextmanager
+def readers(stand: Stand, event_id: str) -> Iterator[int]:
+    """Makes what the scripts draw from and call; how many readers there are."""
+    with stand.database() as database:
+        database.execute("DROP TABLE IF EXISTS benchmark_reader")
+        database.execute((SQL / "readers.sql").read_text(), {"event": event_id})
+        database.execute("ALTER TABLE benchmark_reader ADD PRIMARY KEY (no)")
+        database.execute("ANALYZE benchmark_reader")
+        database.execute((SQL / "feed_without_policies.sql").read_text())
+        try:
+            yield database.execute("SELECT count(*) FROM benchmark_reader").fetchone().count
+        finally:
+            database.execute("DROP TABLE benchmark_reader")
+            database.execute("DROP FUNCTION benchmark_feed_without_policies")
+
+
+def make_event(stand: Stand, source: Event, messages: int, people: int = PEOPLE) -> str:
+    """Another event of the same people with so many messages; its id."""
     event_id = str(uuid4())
     values = {
         "source": source.id,
@@ -87,23 +93,29 @@ def _event(stand: Stand, source: Event, messages: int, people: int = PEOPLE) -> 
     }
     with stand.database() as database:
         database.execute((SQL / "feed_event.sql").read_text(), values)
-        for name in ("message", "delivery", "addressee", "participant", "conversation"):
-            database.execute(f"VACUUM (ANALYZE) messaging_{name}")
+        _settle(database)
     return event_id
 
 
-def _people_in_events(stand: Stand, source: Event) -> list[tuple[str, str]]:
-    """(event, person) of somebody in few events and of somebody in many, in an event of both."""
-    event_id = _event(stand, source, FEW)
+def people_in_events(stand: Stand, source: Event, *, few: int = EVENTS_FEW, many: int = EVENTS_MANY) -> list:
+    """(event, person) of somebody in so few events more, and of somebody in so many, in an event of both."""
+    event_id = make_event(stand, source, FEW)
     with stand.database() as database:
         people = database.execute(
             "SELECT user_id FROM events_membership WHERE event_id = %s AND role = 'attendee' ORDER BY user_id LIMIT 2",
             [event_id],
         ).fetchall()
-        for person, events in zip(people, (EVENTS_FEW, EVENTS_MANY), strict=True):
+        for person, events in zip(people, (few, many), strict=True):
             database.execute((SQL / "feed_memberships.sql").read_text(), {"person": person.user_id, "events": events})
-        database.execute("VACUUM (ANALYZE) events_membership, messaging_message, messaging_delivery")
+        _settle(database)
     return [(event_id, str(person.user_id)) for person in people]
+
+
+def _settle(database) -> None:
+    """What autovacuum would do in the middle of the measurement."""
+    for name in ("message", "delivery", "addressee", "participant", "conversation"):
+        database.execute(f"VACUUM (ANALYZE) messaging_{name}")
+    database.execute("VACUUM (ANALYZE) events_membership")
 
 
 def _ratio(few: float, many: float) -> str:

@@ -158,27 +158,25 @@ FEED_ITEM = (
     f"""
     CREATE FUNCTION feed_item({COLUMNS}, joined timestamptz, wording text[]) RETURNS text
     LANGUAGE sql STABLE AS $$
-        SELECT format(
-            '{{"message_id":"%s","conversation_id":%s,"content":%s,"created_at":"%s","delivery_status":"%s",'
-            '"sender_id":"%s","sender_name":%s,"sender_avatar_url":%s,"message_type":"%s",%s,"is_catchup":%s,'
-            '"channel_tags":%s,"is_deleted":%s}}',
-            message_id,
-            CASE WHEN conversation_id IS NULL THEN 'null' ELSE '"' || conversation_id || '"' END,
-            to_json(CASE deleted_by_kind
-                WHEN 'moderator' THEN wording[1] WHEN 'sender' THEN wording[2] ELSE content END),
-            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            delivery_status, sender_id,
-            to_json(coalesce(nullif(sender_name, ''), wording[3])),
-            CASE WHEN sender_avatar_url IS NULL THEN 'null' ELSE to_json(sender_avatar_url)::text END,
-            message_type,
-            CASE source
-                WHEN 'own' THEN '"is_own_message":true,"is_delivery_backed":false,"source":"own"'
-                WHEN 'delivery' THEN '"is_own_message":false,"is_delivery_backed":true,"source":"delivery"'
-                ELSE '"is_own_message":false,"is_delivery_backed":false,"source":"message"' END,
-            CASE WHEN created_at < joined THEN 'true' ELSE 'false' END,
-            CASE WHEN channel_tags = '{{}}' THEN '[]' ELSE array_to_json(channel_tags)::text END,
-            CASE WHEN deleted_by_kind IS NULL THEN 'false' ELSE 'true' END
-        )
+        SELECT '{{"message_id":"' || message_id
+            || CASE WHEN conversation_id IS NULL THEN '","conversation_id":null,"content":'
+                    ELSE '","conversation_id":"' || conversation_id || '","content":' END
+            || to_json(CASE deleted_by_kind
+                    WHEN 'moderator' THEN wording[1] WHEN 'sender' THEN wording[2] ELSE content END)
+            || ',"created_at":"' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            || '","delivery_status":"' || delivery_status || '","sender_id":"' || sender_id
+            || '","sender_name":' || to_json(coalesce(nullif(sender_name, ''), wording[3]))
+            || ',"sender_avatar_url":'
+            || CASE WHEN sender_avatar_url IS NULL THEN 'null' ELSE to_json(sender_avatar_url)::text END
+            || ',"message_type":"' || message_type
+            || CASE source
+                    WHEN 'own' THEN '","is_own_message":true,"is_delivery_backed":false,"source":"own",'
+                    WHEN 'delivery' THEN '","is_own_message":false,"is_delivery_backed":true,"source":"delivery",'
+                    ELSE '","is_own_message":false,"is_delivery_backed":false,"source":"message",' END
+            || CASE WHEN created_at < joined THEN '"is_catchup":true,"channel_tags":'
+                    ELSE '"is_catchup":false,"channel_tags":' END
+            || CASE WHEN channel_tags = '{{}}' THEN '[]' ELSE array_to_json(channel_tags)::text END
+            || CASE WHEN deleted_by_kind IS NULL THEN ',"is_deleted":false}}' ELSE ',"is_deleted":true}}' END
     $$
     """,
     "DROP FUNCTION feed_item(uuid, uuid, text, timestamptz, text, uuid, text, text, text, text, text[], text,"
@@ -208,7 +206,7 @@ MEMBERSHIP = """
 def with_its_twin(
     name: str, arguments: dict[str, str], answers: dict[str, str], head: str, body: str
 ) -> tuple[tuple[str, str], ...]:
-    """A function, and the same as one statement outside a transaction: the owner's, which takes the role first."""
+    """A function, and the same for outside a transaction: the owner's, which takes the role first."""
     takes = ", ".join(f"{argument} {kind}" for argument, kind in arguments.items())
     gives = ", ".join(f"OUT {answer} {kind}" for answer, kind in answers.items())
     types = ", ".join(arguments.values())
@@ -218,13 +216,8 @@ def with_its_twin(
             f"DROP FUNCTION {name}({types})",
         ),
         (
-            f"""
-            CREATE FUNCTION {name}_as(person uuid, token uuid, stamp text, {takes}, {gives}) LANGUAGE plpgsql AS $$
-            BEGIN
-                PERFORM public.callboard_enter(person, token, stamp);
-                SELECT answer.* INTO {", ".join(answers)} FROM public.{name}({", ".join(arguments)}) answer;
-            END $$
-            """,  # noqa: S608
+            f"CREATE FUNCTION {name}_as(person uuid, token uuid, stamp text, {takes}, {gives}) {head} AS $$"
+            f" {body.replace('BEGIN', 'BEGIN PERFORM public.callboard_enter(person, token, stamp);', 1)} $$",
             f"DROP FUNCTION {name}_as(uuid, uuid, text, {types})",
         ),
     )
@@ -249,7 +242,7 @@ FEED_PAGE = with_its_twin(
         "next_id": "uuid",
         "is_sampled": "boolean",
     },
-    "LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan",
+    "LANGUAGE plpgsql",
     f"""
     DECLARE
         joined timestamptz;
