@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from contextlib import contextmanager
 from statistics import median
 from uuid import uuid4
 
+import uvloop
+
 from benchmarks import bounds, calls, table
 from benchmarks.bounds import SQL, TEXT
 from benchmarks.calls import EMPTY_ENDPOINT, Event
-from benchmarks.load import Target
+from benchmarks.load import Result, Run, Target
 from benchmarks.stand import Stand
 
 CONNECTIONS = 64
@@ -151,36 +154,39 @@ class Feeds:
             f"event of {int(size):,} messages": [(events[size], str(row.user_id)) for row in rows]
             for size, rows in people.items()
         }
-        return self._by_turns(readers)
+        return self._beside_each_other(readers)
 
     def p99_of_people(self, readers: list[tuple[str, str]]) -> dict[str, list[float]]:
-        return self._by_turns(
+        return self._beside_each_other(
             {
                 f"person in {events:,} events": [one]
                 for events, one in zip((EVENTS_FEW, EVENTS_MANY), readers, strict=True)
             }
         )
 
-    def _by_turns(self, readers: dict[str, list[tuple[str, str]]]) -> dict[str, list[float]]:
-        """The p99 of each, by each model, at a steady rate; the median of some rounds, taken by turns."""
+    def _beside_each_other(self, readers: dict[str, list[tuple[str, str]]]) -> dict[str, list[float]]:
+        """The p99 of each, by each model, at a steady rate, both at the same time so that both have the same machine;
+        the median of some rounds, in which they go first by turns."""
         found = {}
         for model in MODELS:
             self._swap(model)
             rounds: dict[str, list[float]] = {name: [] for name in readers}
-            for number, (name, of) in itertools.product(range(ROUNDS + 1), readers.items()):
-                requests = self._requests(of)
-                measured = self._measure(
-                    f"{name}, {model}, open loop at {STEADY}/s" if number == ROUNDS else None,
-                    self.stand.front,
-                    requests,
-                    connections=32,
-                    rate=STEADY,
-                    seconds=self.seconds if number else 2,
-                )
-                if number:
-                    rounds[name].append(measured.result.percentile(99))
+            for number in range(2 * ROUNDS + 1):
+                names = list(readers)[:: -1 if number % 2 else 1]
+                results = uvloop.run(self._at_once([readers[name] for name in names]))
+                for name, result in zip(names, results, strict=True):
+                    self.failed += result.failed
+                    # The first is for warming up.
+                    if number:
+                        rounds[name].append(result.percentile(99))
             found[model] = [median(latencies) for latencies in rounds.values()]
+            told = " · ".join(f"{name} {1000 * took:.1f} ms" for name, took in zip(readers, found[model], strict=True))
+            print(f"{model}, open loop at {STEADY}/s each, p99: {told}", flush=True)
         return found
+
+    async def _at_once(self, readers: list[list[tuple[str, str]]]) -> list[Result]:
+        plan = {"connections": 16, "rate": STEADY, "seconds": self.seconds, "on_answer": self._look}
+        return await asyncio.gather(*(Run(self.stand.front, self._requests(of), **plan).go() for of in readers))
 
     def _requests(self, readers: list[tuple[str, str]]) -> Iterator[bytes]:
         target = self.stand.front
@@ -192,10 +198,9 @@ class Feeds:
             ]
         )
 
-    def _measure(self, name: str | None, target: Target, requests: Iterator[bytes], **plan):
+    def _measure(self, name: str, target: Target, requests: Iterator[bytes], **plan):
         measured = table.measure(self.stand, target, requests, on_answer=self._look, **plan)
-        if name:
-            table.row(name, measured)
+        table.row(name, measured)
         self.failed += measured.result.failed
         return measured
 
