@@ -41,7 +41,7 @@ def open_for(message: Message, frozen: Evidence, *, by: User | None, now: dateti
     )
     # Of many at once one makes it, and the others find it.
     Case.objects.bulk_create([opened], ignore_conflicts=True)
-    case = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("evidence").get(message=message.id)
+    case = Case.objects.select_for_update(no_key=True).get(message=message.id)
     if case.id == opened.id:
         record("case_opened", case, by=by)
         alerts.tell_opened(case)
@@ -99,7 +99,9 @@ def hand_back(found: access.FoundCase, *, by: User) -> Case:
 
 def lock(case: Case) -> Case:
     Message.objects.select_for_update(no_key=True).values_list("id").get(id=case.message_id)
-    return Case.objects.select_for_update(no_key=True, of=("self",)).select_related("evidence").get(id=case.id)
+    # Without its evidence: a join is looked at as it was before a lock was waited for, and would find no row at all
+    # where the evidence has become another meanwhile.
+    return Case.objects.select_for_update(no_key=True).get(id=case.id)
 
 
 def take(case: Case, *, by: User, now: datetime) -> None:
