@@ -97,7 +97,8 @@ def test_a_tenth_of_a_per_cent_counts(flag, share):
         cursor.execute(
             "SELECT count(*) FILTER (WHERE rollout_is_on(%s, event, person)),"
             " count(*) FILTER (WHERE rollout_bucket(%s, event, person) < %s)"
-            " FROM (SELECT md5(n::text)::uuid AS person, md5('one')::uuid AS event FROM generate_series(1, 5000) AS n)",
+            " FROM (SELECT md5(n::text)::uuid AS person, md5('one')::uuid AS event"
+            "       FROM generate_series(1, 5000) AS n) AS people",
             [FLAG, FLAG, Decimal(share) * 10],
         )
         has_it, below = cursor.fetchone()
