@@ -177,7 +177,8 @@ class OptOut(models.Model):
         STAFF = "staff", "Entered by staff"
         UNUSABLE = "unusable", "Takes no texts"
 
-    phone = models.TextField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)
+    phone = models.TextField()
     cause = models.TextField(choices=Cause.choices)
     since = models.DateTimeField(db_default=Now())
     # Once lifted it stays here, for whoever asks what was wanted when.
@@ -186,6 +187,8 @@ class OptOut(models.Model):
     class Meta:
         verbose_name = "opt-out"
         constraints = [
+            # One row for a phone, whatever was said of it; and whether a text may go there.
+            models.UniqueConstraint(fields=["phone"], name="optout_phone_unique"),
             models.CheckConstraint(condition=Q(phone__regex=r"^[+][1-9][0-9]{4,14}\Z"), name="optout_phone_e164"),
             models.CheckConstraint(
                 condition=Q(cause__in=["stop", "provider", "staff", "unusable"]), name="optout_cause_is_known"

@@ -44,23 +44,18 @@ def lift(phone: str) -> bool:
 def close_by_staff(phone: str, *, by: User) -> bool:
     is_new = close(phone, Cause.STAFF)
     if is_new:
-        audit.record(by=by, action="texts_stopped", target=_unnamed())
+        audit.record(by=by, action="texts_stopped", target=OptOut.objects.get(phone=phone))
     return is_new
 
 
 @transaction.atomic
 def lift_by_staff(phone: str, *, by: User) -> bool:
     """Only what staff entered, or what the phone itself is said to be: nobody takes back another's STOP."""
-    found = OptOut.objects.filter(phone=phone, lifted_at=None, cause__in=[Cause.STAFF, Cause.UNUSABLE]).exists()
-    if not found or not lift(phone):
+    mine = OptOut.objects.filter(phone=phone, lifted_at=None, cause__in=[Cause.STAFF, Cause.UNUSABLE])
+    if not mine.exists() or not lift(phone):
         return False
-    audit.record(by=by, action="texts_resumed", target=_unnamed())
+    audit.record(by=by, action="texts_resumed", target=OptOut.objects.get(phone=phone))
     return True
-
-
-def _unnamed() -> OptOut:
-    """The audit knows no phones."""
-    return OptOut(phone="")
 
 
 def _lock(phone: str) -> None:
