@@ -6,10 +6,11 @@ class MessagingConfig(AppConfig):
 
     def ready(self):
         from events import demo, help_requests
-        from messaging import conversations, feed_comparison, feed_figures  # noqa: F401 (registers its figures)
+        from messaging import conversations, feed_alerts, feed_comparison
         from messaging.demo import add_history
         from rollout import shadow
 
         help_requests.register_conversations(conversations.about)
         demo.register(add_history)
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
+        feed_alerts.register()
