@@ -2,7 +2,8 @@
 
 A bump adds to a number in this process' memory, and waits for nothing. Every few seconds what came together goes to
 Redis in one call, which adds it to everybody's; a call that may or may not have arrived is repeated under its number
-and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read.
+and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read. A process that is
+killed takes with it what it has not sent.
 
 Labels take declared values only, so that there are never more series than stand here; others count as `other`.
 """

@@ -28,10 +28,10 @@ def test_a_worker_takes_what_people_wait_for_between_comparisons():
         channel.basic_qos(0, 2, False)
         # The queues that a worker takes from where it is told of none.
         with current_app.amqp.TaskConsumer(channel, callbacks=[take]):
-            while len(taken) <= WAITING:
+            while CANARY not in taken:
                 connection.drain_events(timeout=30)
-    assert taken.index(CANARY) <= 4
-    assert taken.count("rollout.tasks.compare_read_models") == WAITING
+    # By turns; what other tests left in the other queue may stand before it.
+    assert taken.count("rollout.tasks.compare_read_models") < WAITING / 3
 
 
 def test_the_worker_of_the_procfile_takes_from_all_queues():
