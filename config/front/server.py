@@ -9,14 +9,14 @@ from config.front.backend import Backend
 from config.front.client import Client
 
 STREAM_PATH = b"/api/v1/stream"
-WEB_CONNECTIONS = 128  # more requests at once wait here for their turn
+WEB_CONNECTIONS = 128  # more requests at once wait here for their turn, however slow those under way are
 SWEEP_SECONDS, STOP_SECONDS = 1, 3
 
 
 class Front:
-    def __init__(self, web_socket: str, stream_socket: str):
-        self.web = Backend("web", web_socket, WEB_CONNECTIONS)
-        self.stream = Backend("stream", stream_socket, inf)
+    def __init__(self, web_socket: str, stream_socket: str, web_width: float = inf):
+        self.web = Backend("web", web_socket, WEB_CONNECTIONS, web_width)
+        self.stream = Backend("stream", stream_socket)
         self.clients: set[Client] = set()
         self.is_stopping = False
 
