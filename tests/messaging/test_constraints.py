@@ -84,13 +84,19 @@ def test_a_constraint_holds(cast, direct, help_request, constraint, make, values
         make(cast, direct, **values).save(force_insert=True)
 
 
+# Those of texts are broken in tests/messaging/sms/test_states.py.
+TEXTS = {f"messaging_{name}" for name in ("text", "textstep", "callback", "optout", "spend")}
+
+
 def test_every_constraint_of_ours_is_broken_here(cast):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint"
             " WHERE conrelid::regclass::text LIKE 'messaging%%' AND contype IN ('c', 'u')"
+            " AND NOT conrelid::regclass::text = ANY (%s)"
             " UNION SELECT indexrelid::regclass::text FROM pg_index"
-            " WHERE indrelid::regclass::text LIKE 'messaging%%' AND indisunique AND NOT indisprimary",
-            [],
+            " WHERE indrelid::regclass::text LIKE 'messaging%%' AND indisunique AND NOT indisprimary"
+            " AND NOT indrelid::regclass::text = ANY (%s)",
+            [list(TEXTS)] * 2,
         )
         assert {name for (name,) in cursor.fetchall()} == {constraint for constraint, *_ in BROKEN}
