@@ -16,13 +16,14 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, profile, send, stand, start, table
+from benchmarks import broadcasts, feed, plan, profile, send, stand, start, table
 from benchmarks.calls import Event
 
 SCENARIOS = {
     "send": send.run,
     "start": start.run,
     "broadcasts": broadcasts.run,
+    "plan": plan.run,
     "feed": feed.run,
     "profile": profile.run,
 }
