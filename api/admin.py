@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime
+from urllib.parse import urlsplit
+
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from api import outgoing
 from api.models import WebhookAttempt, WebhookNotice, WebhookReceiver
@@ -12,12 +16,17 @@ from api.outgoing import addresses, receivers, sending, signing
 
 class ReceiverForm(forms.ModelForm):
     types = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, help_text="None of them means all, also those to come."
+        label="Told of",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None of them means all, also those to come.",
     )
 
     class Meta:
         model = WebhookReceiver
         fields = ("name", "url", "types", "is_active")
+        labels = {"url": "Address", "is_active": "Switched on"}
+        widgets = {"name": forms.TextInput(attrs={"size": 60}), "url": forms.TextInput(attrs={"size": 80})}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -34,12 +43,21 @@ class ReceiverForm(forms.ModelForm):
 @admin.register(WebhookReceiver)
 class WebhookReceiverAdmin(admin.ModelAdmin):
     form = ReceiverForm
-    list_display = ("name", "url", "shown_types", "is_active", "created_at")
+    list_display = ("name", "host", "shown_types", "is_active", "paused")
     list_filter = ("is_active",)
     ordering = ("name", "id")
     actions = ("change_secret", "send_test")
-    readonly_fields = ("id", "secret", "old_secret_until", "created_at")
+    readonly_fields = ("id", "secret", "old_secret_until", "paused", "created_at")
     fields = ("name", "url", "types", "is_active", *readonly_fields)
+
+    @admin.display(description="at", ordering="url")
+    def host(self, receiver: WebhookReceiver) -> str:
+        return urlsplit(receiver.url).netloc
+
+    @admin.display(description="left alone until")
+    def paused(self, receiver: WebhookReceiver) -> datetime | None:
+        """It did not answer; what waits for it is tried again then."""
+        return receiver.paused_until if receiver.paused_until and receiver.paused_until > timezone.now() else None
 
     @admin.display(description="told of")
     def shown_types(self, receiver: WebhookReceiver) -> str:
