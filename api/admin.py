@@ -43,7 +43,7 @@ class ReceiverForm(forms.ModelForm):
 @admin.register(WebhookReceiver)
 class WebhookReceiverAdmin(admin.ModelAdmin):
     form = ReceiverForm
-    list_display = ("name", "host", "shown_types", "is_active", "paused")
+    list_display = ("name", "is_active", "host", "shown_types", "paused")
     list_filter = ("is_active",)
     ordering = ("name", "id")
     actions = ("change_secret", "send_test")
@@ -55,9 +55,9 @@ class WebhookReceiverAdmin(admin.ModelAdmin):
         return urlsplit(receiver.url).netloc
 
     @admin.display(description="left alone until")
-    def paused(self, receiver: WebhookReceiver) -> datetime | None:
-        """It did not answer; what waits for it is tried again then."""
-        return receiver.paused_until if receiver.paused_until and receiver.paused_until > timezone.now() else None
+    def paused(self, receiver: WebhookReceiver) -> datetime | str:
+        """It did not answer, or slowly; what waits for it is tried again then."""
+        return receiver.paused_until if receiver.paused_until and receiver.paused_until > timezone.now() else "–"
 
     @admin.display(description="told of")
     def shown_types(self, receiver: WebhookReceiver) -> str:
@@ -122,7 +122,7 @@ class AttemptInline(OnlyShown, admin.TabularInline):
 
 @admin.register(WebhookNotice)
 class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
-    list_display = ("created_at", "type", "receiver", "status", "attempts", "next", "delivered_at")
+    list_display = ("created_at", "type", "status", "attempts", "next", "receiver", "delivered_at")
     list_filter = ("status", "type", "receiver", "created_at")
     list_select_related = ("receiver",)
     search_fields = ("id__exact",)
@@ -133,8 +133,8 @@ class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
     actions = ("send_again",)
 
     @admin.display(description="next attempt")
-    def next(self, notice: WebhookNotice):
-        return notice.next_attempt_at if notice.status == WebhookNotice.Status.WAITING else None
+    def next(self, notice: WebhookNotice) -> datetime | str:
+        return notice.next_attempt_at if notice.status == WebhookNotice.Status.WAITING else "–"
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("api.change_webhooknotice")

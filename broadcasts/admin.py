@@ -23,7 +23,7 @@ DELIVERIES_A_PAGE = 50
 
 @admin.register(Broadcast)
 class BroadcastAdmin(OnlyShown):
-    list_display = ("created_at", "status", "kind", "sender", "event", "audience", "send_at", "beginning")
+    list_display = ("created_at", "status", "kind", "sender", "audience", "send_at", "event", "beginning")
     list_filter = ("status", "kind", "sms", "created_at", "event")
     list_select_related = ("event", "sender")
     search_fields = ("id__exact", "message__id__exact", "event__slug__exact", "sender__username__exact")
@@ -118,7 +118,7 @@ class QuotaAdmin(OnlyShown):
         """What was used before the last reset counts no more, also where the nightly job has not come by."""
         return quota.used if quota.counted_since >= quotas.last_reset(timezone.now()) else 0
 
-    @admin.display(description="of", empty_value="as many as wanted")
-    def limit(self, quota: Quota) -> int | None:
+    @admin.display(description="of")
+    def limit(self, quota: Quota) -> int | str:
         """As it was when they last sent one."""
-        return quota.allowed
+        return "no limit" if quota.allowed is None else quota.allowed

@@ -137,6 +137,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# Of times in the admin.
+FORMAT_MODULE_PATH = "config.formats"
 
 # --- People ----------------------------------------------------------------------------------
 
