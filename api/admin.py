@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from django import forms
@@ -8,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import localize
 
 from api import outgoing
 from api.models import WebhookAttempt, WebhookNotice, WebhookReceiver
@@ -55,9 +55,10 @@ class WebhookReceiverAdmin(admin.ModelAdmin):
         return urlsplit(receiver.url).netloc
 
     @admin.display(description="left alone until")
-    def paused(self, receiver: WebhookReceiver) -> datetime | str:
+    def paused(self, receiver: WebhookReceiver) -> str:
         """It did not answer, or slowly; what waits for it is tried again then."""
-        return receiver.paused_until if receiver.paused_until and receiver.paused_until > timezone.now() else "–"
+        is_paused = receiver.paused_until and receiver.paused_until > timezone.now()
+        return localize(receiver.paused_until) if is_paused else "–"
 
     @admin.display(description="told of")
     def shown_types(self, receiver: WebhookReceiver) -> str:
@@ -115,7 +116,8 @@ class OnlyShown:
 
 class AttemptInline(OnlyShown, admin.TabularInline):
     model = WebhookAttempt
-    fields = ("began_at", "milliseconds", "status_code", "fault")
+    # When it began is what each is called.
+    fields = ("milliseconds", "status_code", "fault")
     ordering = ("id",)
     verbose_name_plural = "attempts"
 
@@ -133,8 +135,8 @@ class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
     actions = ("send_again",)
 
     @admin.display(description="next attempt")
-    def next(self, notice: WebhookNotice) -> datetime | str:
-        return notice.next_attempt_at if notice.status == WebhookNotice.Status.WAITING else "–"
+    def next(self, notice: WebhookNotice) -> str:
+        return localize(notice.next_attempt_at) if notice.status == WebhookNotice.Status.WAITING else "–"
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("api.change_webhooknotice")

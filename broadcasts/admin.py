@@ -118,7 +118,7 @@ class QuotaAdmin(OnlyShown):
         """What was used before the last reset counts no more, also where the nightly job has not come by."""
         return quota.used if quota.counted_since >= quotas.last_reset(timezone.now()) else 0
 
-    @admin.display(description="of")
+    @admin.display(description="allowed")
     def limit(self, quota: Quota) -> int | str:
         """As it was when they last sent one."""
         return "no limit" if quota.allowed is None else quota.allowed
