@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from api.errors import InvalidState
 from events import rules
+from events.access import moderates_as_staff
 from events.models import Membership
 from messaging.models import Message
 from moderation import access, folding
@@ -158,7 +159,7 @@ def _definition(rule: ContentRule) -> dict[str, Any]:
 
 def _refuse_if_any(rule: ContentRule, *, by: User | None) -> None:
     """An event's are its moderators', those of every event staff's; a command's are the operator's."""
-    if by is None or by.is_staff:
+    if by is None or moderates_as_staff(by):
         return
     if rule.event_id is None:
         rules.refuse(rules.ROLE)

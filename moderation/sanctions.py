@@ -107,7 +107,7 @@ def _locked_membership(sanction: Sanction) -> Membership | None:
 
 
 def _is_out_by_sanction(membership: Membership) -> bool:
-    """Rather than by staff, before it or since: of the sanctions that take somebody out, the first does so as it starts."""
+    """Rather than by staff, before it or since. The sanction that takes somebody out does so as it starts."""
     mine = Sanction.objects.filter(event=membership.event_id, user=membership.user_id, type="remove_member")
     return membership.removed_at is not None and mine.filter(starts_at=membership.removed_at).exists()
 
