@@ -1,4 +1,4 @@
-"""What content rules cost a send over HTTP: the same sends without rules, with each kind, all of them, and none again."""
+"""What content rules cost a send over HTTP: the same sends without any, with each kind, with all, and without again."""
 
 from __future__ import annotations
 
