@@ -146,6 +146,17 @@ def bystanders(s: Scene):
     yield s.at_sanction("moderator", "appeal", {"text": "x"}) == "role"
 
 
+def removed_moderator(s: Scene):
+    change(s.cast, s.cast.moderator, removed_at=timezone.now())
+    yield s.at_case("moderator", "claim") == 404
+    yield s.at_case("moderator", "decide", DISMISS) == 404
+    yield s.at_case("moderator", "transcript", WHY) == 404
+    yield s.at_sanction("moderator", "lift", WHY) == 404
+    yield s.says("moderator", f"/messages/{s.case.message_id}/remove", WHY) == 404
+    yield s.says("moderator", "/moderation/reports", method="GET") == "role"
+    yield s.says("moderator", f"/moderation/reports?event={s.cast.event.id}", method="GET") == 404
+
+
 def cases_in_hand(s: Scene):
     claim(s.case, by=s.cast.moderator)
     yield s.at_case("organizer", "claim") == "reviewed"
@@ -235,6 +246,7 @@ SCENES = (
     bystanders,
     suspended_moderator,
     suspended_organizer,
+    removed_moderator,
     cases_in_hand,
     one_appeal,
     lifted,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 
 from messaging import conversations, messages, reads
 from messaging.models import Conversation, Delivery, Expected, LogEntry, Message, Participant
@@ -256,14 +256,6 @@ def test_an_offer_of_help_that_is_held_is_unknown_to_who_asked(cast, api, help_r
     assert listed(api, cast.dealer) == []
     messages.release(answer.json()["message"]["id"], by=cast.moderator)
     assert mine(cast.dealer) == [talk]
-
-
-# --- The database ----------------------------------------------------------------------------
-
-
-def test_nobody_is_expected_twice(cast, begun):
-    with pytest.raises(DatabaseError, match="expected_unique"), transaction.atomic():
-        Expected.objects.create(conversation=begun, user=cast.attendee)
 
 
 @pytest.mark.slow
