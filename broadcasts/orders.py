@@ -19,7 +19,7 @@ from api.errors import ConfirmationRequired, ValidationError
 from broadcasts import audience, notices, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
-from events.access import Seat
+from events.access import Seat, moderates_as_staff
 from messaging import gates, publishing, segments
 
 DELIVER = "broadcasts.tasks.deliver"
@@ -67,7 +67,8 @@ def accept(seat: Seat, order: Order, *, by: User, now: datetime | None = None) -
 def cancel(broadcast: Broadcast, seat: Seat, *, by: User) -> None:
     """While it waits for its time: by its author, or whoever moderates its event."""
     is_own = broadcast.sender_id == by.id
-    reason = rules.against_cancelling(seat.membership, is_own=is_own, is_staff=by.is_staff, now=timezone.now())
+    is_staff = moderates_as_staff(by)
+    reason = rules.against_cancelling(seat.membership, is_own=is_own, is_staff=is_staff, now=timezone.now())
     rules.refuse(reason, seat.membership)
     with acting_as(by), as_owner():
         states.move(broadcast, "cancel", is_refunded=True)
