@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -100,6 +101,8 @@ def test_a_person_who_becomes_staff_is_staff_at_once(known, cast):
     message = {"reason": "Off topic"}
     path = "/messages/019a0000-0000-7000-8000-000000000000/remove"
     assert known.post(path, message).status_code == 404
+    cast.attendee.user_permissions.add(Permission.objects.get(codename="work_case"))
+    assert known.get(f"/events/{cast.event.id}/capabilities").json()["can_moderate"] is False
     User.objects.filter(id=cast.attendee.id).update(is_staff=True)
     assert known.get(f"/events/{cast.event.id}/capabilities").json()["can_moderate"] is True
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from messaging import conversations, messages, publishing
 from messaging.models import Delivery, FeedMarker, LogEntry, Message
 from rollout import flags, names
-from tests.conftest import join, make_event, make_user
+from tests.conftest import join, make_event, make_moderating_staff, make_user
 from tests.messaging.feeds import feed, publish, use
 
 PEOPLE = {"mona": "organizer", "vera": "mvp_dealer", "dora": "dealer", "anna": "attendee", "arno": "attendee"}
@@ -63,7 +63,7 @@ class Day:
         self.event.memberships.filter(user=people["arno"]).update(removed_at=timezone.now())
         conversations.send(group.id, "who is left", by=people["mona"])
         self.announces("mona", "channel", "crew again", tags=["crew", "late"])
-        staff = make_user(f"staff_{self.event.slug}", is_staff=True)
+        staff = make_moderating_staff(f"staff_{self.event.slug}")
         messages.remove(removed.id, reason="x", by=staff)
         messages.restore(removed.id, by=staff)
 

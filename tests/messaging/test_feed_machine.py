@@ -22,7 +22,7 @@ from events.models import Membership
 from messaging import conversations, feed, messages, publishing
 from messaging.feed_serializers import FeedQuery
 from messaging.models import Message
-from tests.conftest import join, make_event, make_user
+from tests.conftest import join, make_event, make_moderating_staff, make_user
 from tests.messaging.feeds import use
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         self.users = {name: make_user(name) for name in PEOPLE}
         for name, user in self.users.items():
             join(self.event, user, name)
-        self.users["staff"] = make_user("staff", is_staff=True)
+        self.users["staff"] = make_moderating_staff("staff")
         self.unfinished: list[tuple[Said, Message, publishing.Batch]] = []
 
     def teardown(self):
