@@ -16,7 +16,7 @@ import psycopg
 import redis
 
 from config import home, servers
-from config.environment import REPOSITORY, Misconfigured, boolean, exit_clearly, read, url, whole_number
+from config.environment import REPOSITORY, Misconfigured, boolean, exit_clearly, read, sms_backend, url, whole_number
 from config.home import Unusable
 from config.processes import MISCONFIGURED, Processes
 
@@ -65,6 +65,7 @@ def check_sizes() -> None:
     """What the processes would find out only after everything else was done."""
     for name, most in (("CALLBOARD_WORKERS", 64), ("CALLBOARD_WEB_WORKERS", 256), ("CALLBOARD_WEB_THREADS", 256)):
         read(name, whole_number(1, most), None)
+    sms_backend()
 
 
 def check_named_servers() -> None:
@@ -103,7 +104,12 @@ def run(port: int) -> None:
     environment = process_environment()
     _migrate(environment)
     demo = _seed_demo(environment) if read("CALLBOARD_DEMO", boolean, False) else None
-    processes = Processes(REPOSITORY / "Procfile", logs=home.path() / "logs", environment=environment)
+    processes = Processes(
+        REPOSITORY / "Procfile",
+        logs=home.path() / "logs",
+        environment=environment,
+        without=() if has_simulator() else {"simulator"},
+    )
     threading.Thread(target=_announce, args=(port, demo), daemon=True).start()
     processes.loop()
 
@@ -116,10 +122,15 @@ def process_environment() -> dict[str, str]:
         "CALLBOARD_HOME": str(home.path()),
         "CALLBOARD_WEB_SOCKET": str(home.sockets() / "web.sock"),
         "CALLBOARD_STREAM_SOCKET": str(home.sockets() / "stream.sock"),
+        "CALLBOARD_SIMULATOR_SOCKET": str(home.sockets() / "simulator.sock") if has_simulator() else "",
         "CALLBOARD_HOST": read("CALLBOARD_HOST", str, "127.0.0.1"),
         "CALLBOARD_REAL_IP_HEADER": "X-Real-IP",
         "CALLBOARD_BEAT_FILE": str(home.path() / "beat-schedule"),
     }
+
+
+def has_simulator() -> bool:
+    return sms_backend() == "simulator"
 
 
 def _migrate(environment: dict[str, str]) -> None:
@@ -177,6 +188,7 @@ def _announce(port: int, demo: dict | None) -> None:
         f"  Start here      {address}/",
         f"  API documents   {address}/api/docs",
         f"  Administration  {address}/admin/",
+        *([f"  SMS simulator   {address}/simulator"] if has_simulator() else []),
         f"  Logs            {home.path() / 'logs'}",
         "",
     ]

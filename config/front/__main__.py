@@ -16,7 +16,11 @@ def socket_path(name: str) -> str:
 def main():
     try:
         host, port = read("CALLBOARD_HOST", str, "127.0.0.1"), read("PORT", whole_number(1, 65535), 8000)
-        front = Front(socket_path("CALLBOARD_WEB_SOCKET"), socket_path("CALLBOARD_STREAM_SOCKET"))
+        front = Front(
+            socket_path("CALLBOARD_WEB_SOCKET"),
+            socket_path("CALLBOARD_STREAM_SOCKET"),
+            read("CALLBOARD_SIMULATOR_SOCKET", str, None),
+        )
         # Every live stream takes two.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

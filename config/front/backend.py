@@ -9,7 +9,7 @@ from config.front.upstream import Upstream
 
 
 class Backend:
-    """One of the two processes: its kept connections, used in turn so that all its workers get work."""
+    """One of the processes: its kept connections, used in turn so that all its workers get work."""
 
     def __init__(self, name: str, path: str, limit: float):
         self.name, self.path, self.limit = name, path, limit
