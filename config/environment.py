@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,34 @@ def prices(raw: str) -> dict[str, Decimal]:
             raise ValueError("give pairs such as +49:0.0750, parted by commas")
         found[prefix] = amount(price)
     return found
+
+
+def identifier(prefix: str) -> Callable[[str], str]:
+    """One of the provider's names for things."""
+
+    def convert(raw: str) -> str:
+        if not re.fullmatch(prefix + "[0-9a-fA-F]{32}", raw):
+            raise ValueError(f"give {prefix} and 32 hexadecimal digits")
+        return raw
+
+    return convert
+
+
+def sender(raw: str) -> str:
+    if not re.fullmatch(r"[+][1-9][0-9]{6,14}|[0-9]{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", raw):
+        raise ValueError("give a number such as +15005550006, a short code, or a name of up to 11 letters")
+    return raw
+
+
+def quiet_hours(raw: str) -> tuple[time, time] | None:
+    if raw == "off":
+        return None
+    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}", raw):
+        raise ValueError("give off, or two times such as 21:00-08:00")
+    begin, end = (time.fromisoformat(part) for part in raw.split("-"))
+    if begin == end:
+        raise ValueError("give two times that differ")
+    return begin, end
 
 
 def email_server(raw: str) -> dict[str, Any]:

@@ -18,15 +18,19 @@ from config.environment import (
     email_server,
     header_name,
     host_names,
+    identifier,
     one_of,
     prices,
     public_url,
+    quiet_hours,
     quota,
     rate_limit,
     read,
+    sender,
     url,
     whole_number,
 )
+from messaging.sms.account import simulated_account
 
 # --- What kind of place this is -------------------------------------------------------------
 
@@ -242,6 +246,49 @@ SMS_PRICES = read(
     ),
 )
 
+# Who takes texts: a server of our own that speaks the same protocol, or Twilio. Where nothing says so, they wait.
+_SIMULATE = DEMO or DEBUG or DATABASE_URL == home.database_url()
+_BACKEND = "simulator" if _SIMULATE else "twilio" if read("TWILIO_ACCOUNT_SID", str, None) else None
+SMS_BACKEND = read("CALLBOARD_SMS_BACKEND", one_of("simulator", "twilio"), _BACKEND)
+_SIMULATED = SMS_BACKEND == "simulator"
+_simulated_sid, _simulated_token = simulated_account(SECRET_KEY)
+TWILIO_ACCOUNT_SID = read("TWILIO_ACCOUNT_SID", identifier("AC"), _simulated_sid if _SIMULATED else None)
+TWILIO_AUTH_TOKEN = read("TWILIO_AUTH_TOKEN", str, _simulated_token if _SIMULATED else None)
+TWILIO_MESSAGING_SERVICE_SID = read("TWILIO_MESSAGING_SERVICE_SID", identifier("MG"), None)
+TWILIO_FROM = read("TWILIO_FROM", sender, "+15005550006" if _SIMULATED and not TWILIO_MESSAGING_SERVICE_SID else None)
+TWILIO_BASE_URL = read(
+    "TWILIO_BASE_URL", public_url, f"{PUBLIC_URL}/simulator" if _SIMULATED else "https://api.twilio.com"
+)
+if SMS_BACKEND == "twilio":
+    _missing = [
+        name
+        for name, value in (
+            ("TWILIO_ACCOUNT_SID", TWILIO_ACCOUNT_SID),
+            ("TWILIO_AUTH_TOKEN", TWILIO_AUTH_TOKEN),
+            ("TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM", TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM),
+        )
+        if not value
+    ]
+    if _missing:
+        raise Misconfigured(f"CALLBOARD_SMS_BACKEND=twilio, but {' and '.join(_missing)} is not set: texts need all of it")
+# Twilio answers STOP, START and HELP itself, unless its own handling of them is switched off.
+SMS_PROVIDER_ANSWERS = read("CALLBOARD_SMS_PROVIDER_ANSWERS", boolean, True)
+# Texts a second of our sender, over all workers; and how many calls one worker makes at once.
+SMS_RATE = read("CALLBOARD_SMS_RATE", whole_number(1, 10_000), 500)
+SMS_THREADS = read("CALLBOARD_SMS_THREADS", whole_number(1, 64), 8)
+SMS_BATCH = read("CALLBOARD_SMS_BATCH", whole_number(1, 1000), 100)
+# Calls begun for one text before it ends as failed: with the growing pauses about an hour.
+SMS_MOST_ATTEMPTS = read("CALLBOARD_SMS_MOST_ATTEMPTS", whole_number(1, 1000), 20)
+# How old an unknown text has to be before the provider's having none of it counts.
+SMS_SAFE_AGE_SECONDS = read("CALLBOARD_SMS_SAFE_AGE_SECONDS", whole_number(1, 86_400), 120)
+# How long a text may go without an end before the provider is asked what became of it.
+SMS_SETTLE_SECONDS = read("CALLBOARD_SMS_SETTLE_SECONDS", whole_number(1, 86_400), 600)
+# In the event's time zone; an event may have hours of its own.
+SMS_QUIET_HOURS = read("CALLBOARD_SMS_QUIET_HOURS", quiet_hours, None)
+# What texts of one event, and those to one destination, may cost within a day (UTC).
+SMS_EVENT_LIMIT = read("CALLBOARD_SMS_EVENT_LIMIT", amount, Decimal(1000))
+SMS_DESTINATION_LIMIT = read("CALLBOARD_SMS_DESTINATION_LIMIT", amount, Decimal(2000))
+
 # --- Moderation ------------------------------------------------------------------------------
 
 # Who hears by e-mail of cases; nobody, where there is no server to send by.
@@ -314,5 +361,8 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
         # These quote what a client sent: paths, hosts, origins.
         "django.security": {"level": "CRITICAL"},
+        # The provider's client and what it calls by write down addresses, phones and texts.
+        "twilio": {"level": "CRITICAL"},
+        "urllib3": {"level": "CRITICAL"},
     },
 }
