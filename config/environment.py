@@ -186,11 +186,6 @@ def email_addresses(raw: str) -> list[str]:
     return found
 
 
-def sms_backend() -> str:
-    """Who sends texts; asked before there are settings too, to know which processes there are."""
-    return read("CALLBOARD_SMS_BACKEND", one_of("simulator", "twilio"), "simulator")
-
-
 def currency(raw: str) -> str:
     if not re.fullmatch(r"[A-Z]{3}", raw):
         raise ValueError("give three letters such as USD")

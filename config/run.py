@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import redis
+from django.conf import settings
 
 from config import home, servers
-from config.environment import REPOSITORY, Misconfigured, boolean, exit_clearly, read, sms_backend, url, whole_number
+from config.environment import REPOSITORY, Misconfigured, boolean, exit_clearly, read, url, whole_number
 from config.home import Unusable
 from config.processes import MISCONFIGURED, Processes
 
@@ -65,7 +66,6 @@ def check_sizes() -> None:
     """What the processes would find out only after everything else was done."""
     for name, most in (("CALLBOARD_WORKERS", 64), ("CALLBOARD_WEB_WORKERS", 256), ("CALLBOARD_WEB_THREADS", 256)):
         read(name, whole_number(1, most), None)
-    sms_backend()
 
 
 def check_named_servers() -> None:
@@ -130,7 +130,9 @@ def process_environment() -> dict[str, str]:
 
 
 def has_simulator() -> bool:
-    return sms_backend() == "simulator"
+    """As the other processes see it; the settings need the servers, which run by now."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    return settings.SMS_BACKEND == "simulator"
 
 
 def _migrate(environment: dict[str, str]) -> None:

@@ -34,7 +34,13 @@ class Simulator:
         self.texts = Texts()
         self.network = Network(account, self.texts, Journal(folder, self.texts))
         self.messages, self.inbound = Messages(self.network), Inbound(self.network)
-        self.hosts = {"localhost", "127.0.0.1", "::1", urlsplit(account.public_url).hostname, *hosts}
+        self.hosts = {
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            urlsplit(account.public_url).hostname,
+            *(host.strip("[]") for host in hosts),
+        }
         # Each address that is not Twilio's, with its methods.
         self.places = {
             "": {"GET": self._page},
@@ -92,7 +98,7 @@ class Simulator:
         """A page of somebody else's, open in the same browser, neither writes as a phone nor reads the texts."""
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
-        if name_of(host) not in self.hosts:
+        if name_of(host) not in self.hosts and "*" not in self.hosts:
             raise ValidationError([("#", "Not under this name.")])
         origin = headers.get(b"origin", b"").decode("latin-1")
         if origin and urlsplit(origin).netloc != host:

@@ -232,7 +232,7 @@ class Connection(socket.socket):
 
 
 class Front:
-    def __init__(self, folder, settings=""):
+    def __init__(self, folder, settings="", **environment):
         self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-c", f"from config.front import __main__, client, server\n{settings}\n__main__.main()"],
@@ -241,6 +241,7 @@ class Front:
                 "PORT": str(self.port),
                 "CALLBOARD_WEB_SOCKET": f"{folder}/web",
                 "CALLBOARD_STREAM_SOCKET": f"{folder}/stream",
+                **environment,
             },
         )
         wait_until(self.is_listening)
@@ -917,6 +918,22 @@ def test_stop_waits_three_seconds_at_most(own_house):
     front.process.send_signal(signal.SIGTERM)
     assert front.process.wait(PATIENCE) == 0
     assert was_cut(connection)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_simulators_addresses_are_its_own_where_there_is_one(is_there):
+    with short_folder() as folder:
+        backends = [Backend(f"{folder}/{name}", name) for name in ("web", "stream", "simulator")]
+        front = Front(folder, CALLBOARD_SIMULATOR_SOCKET=f"{folder}/simulator" if is_there else "")
+        try:
+            for target in ("/simulator", "/simulator?to=1", "/simulator/messages", "/simulator/2010-04-01/Accounts/x"):
+                assert json.loads(ask(front, get(target)).content)["backend"] == ("simulator" if is_there else "web")
+            for target in ("/simulators", "/", "/api/v1/simulator", "/simulator%2F"):
+                assert json.loads(ask(front, get(target)).content)["backend"] == "web"
+        finally:
+            front.stop()
+            for backend in backends:
+                backend.stop()
 
 
 def start_in_vain(**environment):
