@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 
 import pytest
 
+from tests.browser import Browser
 from tests.messaging.simulator.conftest import OTHER_PHONE, PHONE, SENDER
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import wait_until
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 
@@ -110,37 +108,70 @@ def test_what_there_is_not_and_what_is_too_much_is_a_problem(simulator):
 # --- In a browser ----------------------------------------------------------------------------
 
 
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found and os.environ.get("CALLBOARD_REQUIRE_BROWSER"):
-        pytest.fail("Chromium is required and not here")
-    return found or pytest.skip("Chromium is not here: the page was not looked at in a browser")
+@pytest.fixture
+def browser(simulator, tmp_path):
+    browser = Browser(tmp_path / "profile", "--window-size=1280,900")
+    yield browser
+    browser.close()
 
 
-def seen(simulator, profile, *options: str) -> tuple[str, str]:
-    """The page as it stands some seconds after it was opened, and what the browser's console said."""
-    looked = subprocess.run(
-        [
-            chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--enable-logging=stderr",
-            "--virtual-time-budget=5000", "--dump-dom", *options, simulator.base,
-        ],
-        capture_output=True, text=True, timeout=2 * PATIENCE, check=False,
-    )  # fmt: skip
-    return looked.stdout, "\n".join(line for line in looked.stderr.splitlines() if "CONSOLE" in line)
+def phone(number: str, rest: str = "") -> str:
+    return f"""document.querySelector('[data-number="{number}"]{rest}')"""
 
 
 @pytest.mark.browser
-def test_a_browser_shows_the_texts_and_runs_nothing_of_theirs(simulator, tmp_path):
+def test_a_browser_shows_texts_as_they_come_and_runs_nothing_of_theirs(simulator, browser):
     simulator.create(body=HOSTILE)
     simulator.create(to="+49151111130003", body="Will not arrive")
-    simulator.write("STOP", OTHER_PHONE)
-    shown, said = seen(simulator, tmp_path / "profile")
-    assert said == ""
-    assert "<title>Phones · Callboard" in shown
-    assert "said STOP" in shown
-    assert "30003: Unreachable destination handset" in shown
-    assert "&lt;script&gt;document.title" in shown
-    assert re.search(r'<p id="state"[^>]*></p>', shown), "its questions were answered"
-    assert re.search(r'<time[^>]* title="', shown), "its script ran"
+    browser.open(simulator.base)
+    browser.wait(f"{phone('+49151111130003')}.innerText.includes('30003: Unreachable destination handset')")
+    assert HOSTILE in browser.run(f"{phone(PHONE)}.innerText")
+    simulator.create(to="+4915112777777", body="Just now")
+    browser.wait(f"{phone('+4915112777777')}?.innerText.includes('Just now')")
+    assert browser.run("document.querySelector('.phone').dataset.number") == "+4915112777777"
+    assert "Just now" in browser.run("document.getElementById('heard').textContent")
+    assert browser.run("document.title") == "Phones · Callboard's SMS simulator"
+    assert browser.wrong == []
+
+
+@pytest.mark.browser
+def test_a_person_answers_stop_from_a_phone(simulator, ours, browser):
+    simulator.create()
+    browser.open(simulator.base)
+    browser.wait(f"{phone(PHONE)} !== null")
+    browser.run(f"{phone(PHONE, ' [name=body]')}.value = 'Stop'")
+    browser.run(f"{phone(PHONE, ' form')}.requestSubmit()")
+    browser.wait(f"{phone(PHONE, ' .stopped')}?.textContent === 'said STOP'")
+    browser.wait(f"{phone(PHONE)}.innerText.includes('You have successfully been unsubscribed')")
+    assert browser.run(f"{phone(PHONE, ' [name=body]')}.value") == ""
+    assert [post.params["Body"] for post in ours.posted if "Body" in post.params] == ["Stop"]
+    assert browser.wrong == []
+
+
+@pytest.mark.browser
+def test_a_person_sets_faults_and_is_told_what_is_wrong(simulator, browser):
+    browser.open(simulator.base)
+    browser.run("document.getElementById('fault-slow').value = 0.5")
+    browser.run("document.getElementById('faults').requestSubmit()")
+    browser.wait("document.querySelector('#faults .said').textContent === 'Set.'")
+    assert simulator.ask("GET", "/faults")[1]["slow"] == 0.5
+    browser.run("document.getElementById('no-faults').click()")
+    wait_until(lambda: simulator.ask("GET", "/faults")[1]["slow"] == 0)
+    for name, value in (("from", "123"), ("body", "x")):
+        browser.run(f"document.getElementById('write-{name}').value = '{value}'")
+    browser.run("document.getElementById('write').requestSubmit()")
+    browser.wait("document.querySelector('#write .said').textContent.startsWith('#/from')")
+    assert browser.run("document.getElementById('write-body').value") == "x", "what was written is not lost"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_is_wider_than_the_window(simulator, tmp_path, width):
+    simulator.create(body="a" * 300)
+    browser = Browser(tmp_path / "profile", f"--window-size={width},900")
+    try:
+        browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        browser.open(simulator.base)
+        assert browser.run("document.documentElement.scrollWidth") <= width
+    finally:
+        browser.close()
