@@ -17,12 +17,12 @@ from messaging.simulator.inbound import Inbound
 from messaging.simulator.journal import Journal
 from messaging.simulator.network import Network
 from messaging.simulator.refusals import SERVER, Refused
-from messaging.simulator.texts import Text, Texts
+from messaging.simulator.texts import MOST_TEXTS, Text, Texts
 from messaging.simulator.twilio import Call, Messages
 
 PREFIX = "/simulator"
 BODY_LIMIT = 64 * 1024
-DEFAULT_LIMIT, MOST_LISTED = 50, 1000
+DEFAULT_LIMIT, MOST_LISTED = 50, MOST_TEXTS
 
 logger = logging.getLogger("callboard.simulator")
 

@@ -1,6 +1,7 @@
 """Real workers and beats that start at once: forks of a process that has imported everything, each leading a session.
 
-A line on standard input is a log file and the words of a celery command; the answer is the process' number.
+A line on standard input is a log file, settings of its own as NAME=value, and the words of a celery command; the answer
+is the process' number.
 """
 
 import os
@@ -31,6 +32,9 @@ def serve() -> None:
 
 def become(log: str, words: list[str]) -> None:
     try:
+        while "=" in words[0]:
+            name, _, value = words.pop(0).partition("=")
+            os.environ[name] = value
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

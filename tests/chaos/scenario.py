@@ -1,0 +1,134 @@
+"""One scenario: a crowd with phones is texted while things go wrong, until every text has an end; then it is held against
+what the simulator took."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from accounts.models import User
+from broadcasts.models import Broadcast
+from events.models import Membership
+from tests.broadcasts.conftest import accept
+from tests.chaos import history
+from tests.chaos.history import Findings
+from tests.chaos.house import House
+from tests.conftest import Cast
+
+IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
+TEXTS = int(os.environ.get("CALLBOARD_CHAOS_TEXTS", "10000" if IS_LONG else "60"))
+BROADCASTS = 4 if IS_LONG else 3
+SECONDS = 3600 if IS_LONG else 120
+WORKERS = ("worker-1", "worker-2")
+
+_blocks = itertools.count(100)
+Deed = Callable[[], object]
+
+
+class Scenario:
+    """`deeds` are done one after the other while the texts go out, spread over the work rather than over time."""
+
+    def __init__(self, house: House, cast: Cast, name: str, *, texts: int = TEXTS, broadcasts: int = BROADCASTS):
+        self.house, self.cast, self.name = house, cast, name
+        self.phones = crowd(cast, texts // broadcasts)
+        self.number, self.contents = broadcasts, []
+        self.injected: Counter[str] = Counter()
+        self.before = house.counts()
+        self.began_at = time.monotonic()
+
+    def publish(self) -> None:
+        for number in range(self.number):
+            self.contents.append(f"{self.name}, {number}: {self.phones[0]}")
+            accept(self.cast, self.cast.mvp_dealer, roles=["attendee"], content=self.contents[-1], sms=True, confirm=True)
+
+    def start_workers(self) -> None:
+        for name in ("beat-1", *WORKERS):
+            self.house.start(name)
+
+    def run(self, deeds: list[Deed] | None = None, upkeep: Deed = lambda: None) -> Findings:
+        """`upkeep` is called all the time."""
+        self.publish()
+        self.go_on_until_settled(list(deeds or []), upkeep)
+        self.house.end_work()
+        return self.findings()
+
+    def go_on_until_settled(self, deeds: list[Deed], upkeep: Deed) -> None:
+        total, all_deeds = len(self.phones) * self.number, len(deeds)
+        until = time.monotonic() + SECONDS
+        while deeds or not self.is_settled():
+            assert time.monotonic() < until, (self.states(), self.house.counts(), self.house.logs())
+            done = total - sum(number for state, number in self.states().items() if state not in history.WENT_OUT)
+            if deeds and done >= total * (all_deeds - len(deeds)) // (all_deeds + 1):
+                deeds.pop(0)()
+            upkeep()
+            time.sleep(0.05 if not IS_LONG else 0.25)
+
+    def states(self) -> Counter[str]:
+        return Counter(state for _, _, state in history.ledger(self.contents))
+
+    def is_settled(self) -> bool:
+        """Everything is published, every text has an end, and nothing more is on its way to us."""
+        rows = history.ledger(self.contents)
+        is_whole = len(rows) >= len(self.phones) * self.number
+        has_ends = all(state in history.ENDS for _, _, state in rows)
+        return is_whole and has_ends and self.are_published() and self.house.is_silent()
+
+    def are_published(self) -> bool:
+        published = Broadcast.objects.filter(message__content__in=self.contents, status="published")
+        return published.count() == self.number
+
+    def findings(self) -> Findings:
+        return history.check(self.contents, self.house.accepted())
+
+    def injections(self) -> Counter[str]:
+        """Also those that the simulator injected."""
+        counted = self.house.counts() - self.before
+        names = [name for name in self.house.ask("GET", "/faults") if counted[name]]
+        return self.injected + Counter({name: counted[name] for name in names})
+
+    def row(self, found: Findings) -> list[str]:
+        injected = ", ".join(f"{name} {number}" for name, number in sorted(self.injections().items())) or "none"
+        figures = (found.texts, found.lost, found.doubled, found.denied, found.unknown, found.were_unknown)
+        seconds = f"{time.monotonic() - self.began_at:.0f}"
+        return [self.name, *(f"{figure:,}" for figure in figures), seconds, injected]
+
+    # --- Deeds
+
+    def kill_group(self) -> None:
+        name = self.house.chance.choice(WORKERS)
+        self.house.kill(name)
+        self.house.start(name)
+        self.injected["workers killed"] += 1
+
+    def kill_child(self) -> None:
+        self.injected["children killed"] += self.house.kill_child(self.house.chance.choice(WORKERS))
+
+    def flush_redis(self) -> None:
+        self.house.flush_redis()
+        self.injected["Redis flushed"] += 1
+
+    def restart_redis(self) -> None:
+        self.house.restart_redis()
+        self.injected["Redis killed"] += 1
+
+    def restart_simulator(self) -> None:
+        self.house.restart_simulator()
+        self.injected["simulator killed"] += 1
+
+    def cut_connections(self) -> None:
+        self.injected["connections cut"] += self.house.cut_connections()
+
+
+def crowd(cast: Cast, number: int) -> list[str]:
+    """Attendees with a phone each; no number ends in a code that the simulator makes something of."""
+    block = next(_blocks)
+    users = [
+        User(username=f"chaos_{block}_{n}", name=f"Chaos {n}", phone=f"+49151{block:03}{n:05}", password="!")
+        for n in range(number)
+    ]
+    User.objects.bulk_create(users)
+    Membership.objects.bulk_create([Membership(event=cast.event, user=user, role="attendee") for user in users])
+    return [user.phone for user in users]
