@@ -79,7 +79,7 @@ class PermissionDenied(ApiError):
         " `not_member` (you or the other person are no member of the event), `read_only` (dealers read but do not"
         " write), `role` (your role, or theirs, does not allow it), `own_help_request`, `blocked` (one of the two"
         " blocked the other), `content_rule` (a rule of the event does not let this text pass), `reporting_revoked`,"
-        " `own_decision` (somebody else has to decide this)."
+        " `own_decision` (somebody else has to decide this), `signature` (a provider's call is not signed by it)."
     )
     remedy = "GET /api/v1/events/{id}/capabilities says beforehand what you may do in an event."
     is_decided = True

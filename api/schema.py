@@ -12,6 +12,9 @@ from rest_framework import serializers
 from api.errors import CATALOGUE, ApiError
 from api.fields import Body
 
+FORM = "application/x-www-form-urlencoded"
+_FORMS: set[str] = set()
+
 # Answers that any call may get; those that only some may get are named by the operation.
 _EVERYWHERE = ("not_authenticated", "not_acceptable", "rate_limited", "server_error", "service_unavailable")
 _WITH_BODY = ("payload_too_large", "unsupported_media_type", "validation_error")
@@ -43,6 +46,7 @@ def operation(
     *,
     answers: dict[int, type[serializers.Serializer] | serializers.Serializer | None],
     body: type[Body] | None = None,
+    form: type[serializers.Serializer] | None = None,
     query: type[serializers.Serializer] | None = None,
     problems: tuple[str, ...] = (),
     tag: str,
@@ -51,7 +55,12 @@ def operation(
     takes_key: bool | None = None,
     is_open: bool = False,
 ) -> Callable:
-    """Declares a handler. `takes_key` is for POST and follows the endpoint's `is_replayable`."""
+    """Declares a handler. `takes_key` is for POST and follows the endpoint's `is_replayable`.
+
+    A `form` is only shown: it is another's, who may send more than that.
+    """
+    if form:
+        _FORMS.add(f"{form.__name__}Request")
 
     def declare(handler: Callable) -> Callable:
         handler.body_shape = body or Nothing
@@ -60,7 +69,7 @@ def operation(
         codes = {*_EVERYWHERE, *problems}
         if is_open:
             codes -= {"not_authenticated"} - set(problems)
-        if body:
+        if body or form:
             codes.update(_WITH_BODY)
         if query:
             codes.add("validation_error")
@@ -72,7 +81,7 @@ def operation(
             description=description,
             tags=[tag],
             auth=[] if is_open else None,
-            request=body,
+            request={FORM: form} if form else body,
             parameters=[*([query] if query else []), *([_KEY] if has_key else [])],
             responses={**answers, **_problem_responses(codes)},
             examples=_examples(example, min(answers)) if example else None,
@@ -135,7 +144,7 @@ def _examples(example: dict, status: int) -> list[OpenApiExample]:
 def close_objects(result: dict, generator, request, public) -> dict:
     """Bodies take no unknown members, and the document says so."""
     for name, component in result["components"]["schemas"].items():
-        if name.endswith("Request") or name in _closed_names():
+        if (name.endswith("Request") and name not in _FORMS) or name in _closed_names():
             component["additionalProperties"] = False
     return result
 

@@ -15,9 +15,8 @@ from django.db import connection
 from api.database import as_owner
 from broadcasts.sql import statement
 from messaging import prices, segments
+from messaging.sms import exclusions
 
-# Where texts do not go; the other reasons come from broadcasts/sql/reach.sql.
-COUNTRY = "country"
 CENT = Decimal("0.01")
 
 
@@ -54,12 +53,11 @@ def reach_by_text(order: Order, *, event_id: UUID, sender_id: UUID, at: datetime
         groups = cursor.fetchall()
     parts = segments.count(order.content)
     reach = Reach(sum(people for *_, people in groups), parts)
-    for reason, beginning, people in groups:
-        price = prices.of(beginning) if reason is None else None
-        if price is None:
-            reach.excluded[reason or COUNTRY] += people
+    for found, beginning, people in groups:
+        if reason := exclusions.against(found, beginning):
+            reach.excluded[reason] += people
         else:
-            reach.cost += price * parts * people
+            reach.cost += prices.of(beginning) * parts * people
     return reach
 
 

@@ -25,8 +25,6 @@ from messaging.models import Message
 
 Status = Broadcast.Status
 
-# Where a delivery's text begins; without texts there is none.
-QUEUED = "queued"
 # The author hears of it this often.
 TELL_SECONDS = 1.0
 
@@ -64,7 +62,8 @@ def hand_batch(broadcast_id: UUID, token: UUID, *, tells: bool = False) -> bool:
             Message(id=broadcast.message_id, event_id=broadcast.event_id),
             after=broadcast.upto,
             batch=settings.BROADCAST_BATCH,
-            sms_status=QUEUED if broadcast.sms else None,
+            is_texted=broadcast.sms,
+            valid_until=broadcast.valid_until,
         )
         if batch.upto is None:
             _finish(broadcast)

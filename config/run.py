@@ -64,8 +64,10 @@ def check_port(port: int) -> None:
 
 def check_sizes() -> None:
     """What the processes would find out only after everything else was done."""
-    for name, most in (("CALLBOARD_WORKERS", 64), ("CALLBOARD_WEB_WORKERS", 256), ("CALLBOARD_WEB_THREADS", 256)):
-        read(name, whole_number(1, most), None)
+    for name in ("CALLBOARD_WORKERS", "CALLBOARD_TEXT_WORKERS"):
+        read(name, whole_number(1, 64), None)
+    for name in ("CALLBOARD_WEB_WORKERS", "CALLBOARD_WEB_THREADS"):
+        read(name, whole_number(1, 256), None)
 
 
 def check_named_servers() -> None:

@@ -247,7 +247,7 @@ SMS_PRICES = read(
 )
 
 # Who takes texts: a server of our own that speaks the same protocol, or Twilio. Where nothing says so, they wait.
-_SIMULATE = DEMO or DEBUG or DATABASE_URL == home.database_url()
+_SIMULATE = DEMO or DEBUG or home.database_url() == DATABASE_URL
 _BACKEND = "simulator" if _SIMULATE else "twilio" if read("TWILIO_ACCOUNT_SID", str, None) else None
 SMS_BACKEND = read("CALLBOARD_SMS_BACKEND", one_of("simulator", "twilio"), _BACKEND)
 _SIMULATED = SMS_BACKEND == "simulator"
@@ -270,7 +270,7 @@ if SMS_BACKEND == "twilio":
         if not value
     ]
     if _missing:
-        raise Misconfigured(f"CALLBOARD_SMS_BACKEND=twilio, but {' and '.join(_missing)} is not set: texts need all of it")
+        raise Misconfigured(f"CALLBOARD_SMS_BACKEND is twilio, for which these are not set: {', '.join(_missing)}")
 # Twilio answers STOP, START and HELP itself, unless its own handling of them is switched off.
 SMS_PROVIDER_ANSWERS = read("CALLBOARD_SMS_PROVIDER_ANSWERS", boolean, True)
 # Texts a second of our sender, over all workers; and how many calls one worker makes at once.
@@ -313,6 +313,12 @@ SWEEP_SECONDS = read("CALLBOARD_SWEEP_SECONDS", whole_number(1, 60), 5)
 LEASE_SECONDS = read("CALLBOARD_LEASE_SECONDS", whole_number(1, 600), 15)
 
 CELERY_TASK_IGNORE_RESULT = True
+# Texts have a queue of their own: a slow provider holds up nothing else. A worker that is told no queue takes both.
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("celery", "texts")}
+CELERY_TASK_ROUTES = {
+    f"messaging.tasks.{name}": {"queue": "texts", "routing_key": "texts"}
+    for name in ("send_texts", "reconcile_texts", "text_canary")
+}
 # A killed worker's tasks run again: every task finds its work in the database and is harmless twice.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -337,6 +343,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": float(SWEEP_SECONDS),
         "options": {"expires": 3 * SWEEP_SECONDS},
     },
+    "sweep-texts": {
+        "task": "messaging.tasks.sweep_texts",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "reconcile-texts": {
+        "task": "messaging.tasks.reconcile_texts",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": SWEEP_SECONDS},
+    },
+    "text-canary": {"task": "messaging.tasks.text_canary", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-cases": {"task": "moderation.tasks.sweep", "schedule": 20.0, "options": {"expires": 40}},
     # At its hour; and each minute, for when nobody kept time at that hour. It takes effect once.
     "reset-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": crontab(hour=2, minute=0)},

@@ -15,7 +15,7 @@ from events.models import Block, Event, HelpRequest, Membership
 class EventForm(forms.ModelForm):
     class Meta:
         model = Event
-        fields = ("slug", "name", "starts_at", "ends_at", "timezone")
+        fields = ("slug", "name", "starts_at", "ends_at", "timezone", "quiet_from", "quiet_until")
 
     def clean_timezone(self) -> str:
         return _checked(calendar.check_timezone, self.cleaned_data["timezone"]) or self.cleaned_data["timezone"]
@@ -32,7 +32,7 @@ class EventAdmin(admin.ModelAdmin):
     ordering = ("-created_at", "-id")
     show_full_result_count = False
     readonly_fields = ("id", "created_at")
-    fields = ("id", "slug", "name", "starts_at", "ends_at", "timezone", "created_at")
+    fields = ("id", "slug", "name", "starts_at", "ends_at", "timezone", "quiet_from", "quiet_until", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple:
         return (*self.readonly_fields, "slug") if obj else self.readonly_fields

@@ -33,6 +33,10 @@ class Event(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     timezone = models.CharField(max_length=64, default="UTC", help_text="Such as Europe/Berlin.")
+    quiet_from = models.TimeField(
+        null=True, blank=True, help_text="No texts from this hour on, in its time zone. Empty: as set for all events."
+    )
+    quiet_until = models.TimeField(null=True, blank=True, help_text="Texts go out again from this hour on.")
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects = EventQuerySet.as_manager()
@@ -57,6 +61,14 @@ class Event(models.Model):
                 condition=models.Q(ends_at__gt=models.F("starts_at")),
                 name="event_ends_after_it_starts",
                 violation_error_message="An event ends after it starts.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quiet_from=None, quiet_until=None)
+                | models.Q(
+                    ~models.Q(quiet_from=models.F("quiet_until")), quiet_from__isnull=False, quiet_until__isnull=False
+                ),
+                name="event_quiet_hours_are_whole",
+                violation_error_message="Quiet hours have a beginning and another end.",
             ),
         ]
         indexes = [

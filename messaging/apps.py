@@ -5,11 +5,17 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self):
+        from api import diagrams, health
         from events import demo, help_requests
         from messaging import conversations, feed_comparison, feed_figures  # noqa: F401 (registers its figures)
         from messaging.demo import add_history
+        from messaging.sms import conditions, signs, states
         from rollout import shadow
 
         help_requests.register_conversations(conversations.about)
         demo.register(add_history)
+        diagrams.register("texts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
+        health.register("texts", signs.outbox)
+        health.register("texts_worker", signs.worker)
+        conditions.register()
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)

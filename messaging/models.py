@@ -340,3 +340,6 @@ class LogEntry(models.Model):
             # Where a message stands in it, for `since`.
             models.Index(fields=["message_id"], condition=Q(message_id__isnull=False), name="logentry_message"),
         ]
+
+
+from messaging.sms.models import Callback, OptOut, Spend, Text, TextStep  # noqa: E402, F401 (the ledger of texts)

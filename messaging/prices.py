@@ -10,9 +10,14 @@ from django.conf import settings
 def of(phone: str) -> Decimal | None:
     """One part of a text to this phone, or to phones that begin so; None where texts do not go. The longest prefix
     counts."""
+    return settings.SMS_PRICES.get(prefix_of(phone))
+
+
+def prefix_of(phone: str) -> str | None:
+    """By which beginning of it a phone's price is found."""
     for length in range(longest_prefix(), 1, -1):
-        if (price := settings.SMS_PRICES.get(phone[:length])) is not None:
-            return price
+        if phone[:length] in settings.SMS_PRICES:
+            return phone[:length]
     return None
 
 

@@ -7,6 +7,7 @@ deliveries follow in batches, each a transaction of its own that may be repeated
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
 from accounts.models import User
+from api import wakeups
 from api.database import as_owner
 from messaging.models import Message
 from messaging.sql import statement
 
+SEND_TEXTS = "messaging.tasks.send_texts"
 BATCH = 5000
 FIRST = UUID(int=0)
 
@@ -54,21 +57,32 @@ def publish(
     return message
 
 
-def deliver(message: Message, *, after: UUID = FIRST, batch: int = BATCH, sms_status: str | None = None) -> Batch:
+def deliver(
+    message: Message,
+    *,
+    after: UUID = FIRST,
+    batch: int = BATCH,
+    is_texted: bool = False,
+    valid_until: datetime | None = None,
+) -> Batch:
     """Hands it to the next members it concerns as they are now, never to its sender, nor to who joined after it.
 
-    `sms_status` is where the text of each begins; None where none was asked for.
+    With texts each of them has one in the outbox then, which is not sent after `valid_until`.
     """
     values = {
         "message_id": message.id,
         "event_id": message.event_id,
         "after": after,
         "batch": batch,
-        "sms_status": sms_status,
+        "sms_status": "queued" if is_texted else None,
+        "valid_until": valid_until,
     }
     with transaction.atomic(), as_owner(), connection.cursor() as cursor:
         cursor.execute(statement("deliver"), values)
-        return Batch(*cursor.fetchone())
+        found = Batch(*cursor.fetchone())
+    if is_texted and found.written:
+        wakeups.after_commit(SEND_TEXTS)
+    return found
 
 
 def deliver_all(message: Message, *, batch: int = BATCH) -> int:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from messaging import feed_views, read_views, write_views
+from messaging.sms import webhooks
 
 urlpatterns = [
     path("events/<str:event_id>/conversations", write_views.EventConversations.as_view()),
@@ -19,4 +20,6 @@ urlpatterns = [
     path("messages/<str:message_id>/remove", write_views.MessageRemoval.as_view()),
     path("messages/<str:message_id>/restore", write_views.MessageRestoration.as_view()),
     path("messages/<str:message_id>/release", write_views.MessageRelease.as_view()),
+    path("webhooks/twilio/status", webhooks.StatusWebhook.as_view()),
+    path("webhooks/twilio/inbound", webhooks.InboundWebhook.as_view()),
 ]

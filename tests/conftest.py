@@ -44,6 +44,7 @@ def _fresh_counts(_own_redis_database):
 # Tables that are only ever added to, by the triggers that see to it.
 APPEND_ONLY = {
     "auditentry_is_append_only": "accounts_auditentry",
+    **{f"{name}_is_append_only": f"messaging_{name}" for name in ("textstep", "callback")},
     **{f"{name}_is_append_only": f"moderation_{name}" for name in ("evidence", "decision", "transcriptlook", "report")},
 }
 

@@ -13,7 +13,8 @@ class Account(NamedTuple):
 
 
 def simulated_account(secret_key: str) -> Account:
-    return Account("AC" + _part(secret_key, b"callboard simulator sid"), _part(secret_key, b"callboard simulator token"))
+    sid = "AC" + _part(secret_key, b"callboard simulator sid")
+    return Account(sid, _part(secret_key, b"callboard simulator token"))
 
 
 def _part(secret_key: str, message: bytes) -> str:

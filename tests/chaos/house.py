@@ -16,16 +16,19 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
+from uuid import uuid4
 
 import psutil
 import redis
 from django.conf import settings
 from django.db import connection
+from twilio.request_validator import RequestValidator
 
 from config import embedded_redis
 from config.environment import REPOSITORY
 from config.home import Unusable
+from messaging.sms.account import simulated_account
 from tests.waiting import PATIENCE, does_listen, free_port, wait_until
 
 LEASE_SECONDS, SWEEP_SECONDS = 4, 1
@@ -77,7 +80,7 @@ class House:
             "CALLBOARD_SMS_RATE": "10000",
             # So that batches are under way when something goes wrong, and what is not known is soon looked at.
             "CALLBOARD_SMS_BATCH": "20",
-            "CALLBOARD_SMS_SAFE_AGE_SECONDS": "8",
+            "CALLBOARD_SMS_SAFE_AGE_SECONDS": "6",
             "CALLBOARD_SMS_SETTLE_SECONDS": "2",
             "CALLBOARD_SMS_EVENT_LIMIT": "1000000",
             "CALLBOARD_SMS_DESTINATION_LIMIT": "1000000",
@@ -97,7 +100,9 @@ class House:
     def start(self, name: str, words: str = "", **environment: str) -> None:
         """A beat, if it is called one; a worker otherwise. The same again where no words are given."""
         if words or name not in self.words:
-            line = (BEAT if name.startswith("beat") else WORKER + (words or GROUP)).format(folder=self.folder, name=name)
+            line = (BEAT if name.startswith("beat") else WORKER + (words or GROUP)).format(
+                folder=self.folder, name=name
+            )
             self.words[name] = " ".join([*(f"{key}={value}" for key, value in environment.items()), line])
         self.forks.stdin.write(f"{self.folder}/{name}.log {self.words[name]}\n")
         self.forks.stdin.flush()
@@ -202,6 +207,21 @@ class House:
 
     def accepted(self) -> list[dict]:
         return self.ask("GET", "/messages?limit=20000")["items"]
+
+    # --- The web process
+
+    def write_to_us(self, phone: str, body: str) -> None:
+        """As the provider passes on what a phone wrote; it is done when this returns."""
+        url = f"http://127.0.0.1:{self.web_port}/api/v1/webhooks/twilio/inbound"
+        fields = {"From": phone, "To": "+15005550006", "Body": body, "MessageSid": f"SM{uuid4().hex}"}
+        signature = RequestValidator(simulated_account(settings.SECRET_KEY).auth_token).compute_signature(url, fields)
+        client = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=PATIENCE)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+        try:
+            client.request("POST", urlsplit(url).path, urlencode(fields), headers)
+            assert client.getresponse().status == 200
+        finally:
+            client.close()
 
     # --- The end
 

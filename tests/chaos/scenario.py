@@ -15,7 +15,7 @@ from events.models import Membership
 from tests.broadcasts.conftest import accept
 from tests.chaos import history
 from tests.chaos.history import Findings
-from tests.chaos.house import House
+from tests.chaos.house import GROUP, House
 from tests.conftest import Cast
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
@@ -40,31 +40,36 @@ class Scenario:
         self.began_at = time.monotonic()
 
     def publish(self) -> None:
-        for number in range(self.number):
-            self.contents.append(f"{self.name}, {number}: {self.phones[0]}")
-            accept(self.cast, self.cast.mvp_dealer, roles=["attendee"], content=self.contents[-1], sms=True, confirm=True)
+        self.contents.append(f"{self.name}, {len(self.contents)}: {self.phones[0]}")
+        accept(self.cast, self.cast.mvp_dealer, roles=["attendee"], content=self.contents[-1], sms=True, confirm=True)
 
-    def start_workers(self) -> None:
-        for name in ("beat-1", *WORKERS):
-            self.house.start(name)
+    def start_workers(self, **environment: str) -> None:
+        self.house.start("beat-1")
+        for name in WORKERS:
+            self.house.start(name, GROUP, **environment)
 
     def run(self, deeds: list[Deed] | None = None, upkeep: Deed = lambda: None) -> Findings:
         """`upkeep` is called all the time."""
-        self.publish()
+        for _ in range(self.number):
+            self.publish()
         self.go_on_until_settled(list(deeds or []), upkeep)
         self.house.end_work()
         return self.findings()
 
     def go_on_until_settled(self, deeds: list[Deed], upkeep: Deed) -> None:
-        total, all_deeds = len(self.phones) * self.number, len(deeds)
+        all_deeds = len(deeds)
         until = time.monotonic() + SECONDS
         while deeds or not self.is_settled():
             assert time.monotonic() < until, (self.states(), self.house.counts(), self.house.logs())
-            done = total - sum(number for state, number in self.states().items() if state not in history.WENT_OUT)
-            if deeds and done >= total * (all_deeds - len(deeds)) // (all_deeds + 1):
+            done = sum(number for state, number in self.states().items() if state in history.WENT_OUT)
+            if deeds and done >= self.total * (all_deeds - len(deeds)) // (all_deeds + 1):
                 deeds.pop(0)()
             upkeep()
             time.sleep(0.05 if not IS_LONG else 0.25)
+
+    @property
+    def total(self) -> int:
+        return len(self.phones) * len(self.contents)
 
     def states(self) -> Counter[str]:
         return Counter(state for _, _, state in history.ledger(self.contents))
@@ -72,13 +77,13 @@ class Scenario:
     def is_settled(self) -> bool:
         """Everything is published, every text has an end, and nothing more is on its way to us."""
         rows = history.ledger(self.contents)
-        is_whole = len(rows) >= len(self.phones) * self.number
+        is_whole = len(rows) >= self.total
         has_ends = all(state in history.ENDS for _, _, state in rows)
         return is_whole and has_ends and self.are_published() and self.house.is_silent()
 
     def are_published(self) -> bool:
         published = Broadcast.objects.filter(message__content__in=self.contents, status="published")
-        return published.count() == self.number
+        return published.count() == len(self.contents)
 
     def findings(self) -> Findings:
         return history.check(self.contents, self.house.accepted())

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from django.db import connection
 
 from messaging.sms import crash_points
 from tests.chaos.house import GROUP, LEASE_SECONDS, SOLO, SWEEP_SECONDS, redis_program
-from tests.chaos.scenario import IS_LONG, SECONDS, WORKERS, Scenario
-from tests.waiting import wait_until
+from tests.chaos.scenario import IS_LONG, WORKERS, Scenario
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,13 +27,15 @@ pytestmark = [
 SHARES = {
     "accept_then_500": 0.2 if IS_LONG else 0.5,
     "no_answer": 0.02 if IS_LONG else 0.15,
-    "too_many": 0.2 if IS_LONG else 0.5,
+    "too_many": 0.2,
     "slow": 0.05 if IS_LONG else 0.25,
     "shuffle_callbacks": 1,
     "double_callbacks": 1,
     "drop_callbacks": 0.5 if IS_LONG else 1,
 }
 TIMES = 10 if IS_LONG else 3
+# Where something happens to us rather than to the provider, it has to find texts under way.
+PACE = {} if IS_LONG else {"CALLBOARD_SMS_RATE": "25"}
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_all_faults_of_the_provider_at_once(scenario, house):
 
 def test_a_provider_that_is_started_again(scenario):
     made = scenario("simulator killed")
-    made.start_workers()
+    made.start_workers(**PACE)
     assert_clean(made, made.run([made.restart_simulator] * TIMES))
 
 
@@ -84,37 +85,39 @@ def test_a_provider_that_is_started_again(scenario):
 
 def test_workers_and_their_children_killed_at_random(scenario):
     made = scenario("workers killed")
-    made.start_workers()
+    made.start_workers(**PACE)
     assert_clean(made, made.run([made.kill_group, made.kill_child] * TIMES))
 
 
-@pytest.mark.parametrize(("pool", "dies"), [(GROUP, "a child"), (SOLO, "the worker")])
-def test_killed_at_every_crash_point(scenario, house, tmp_path, pool, dies):
-    """One worker for each point, which dies there once; where it was a child, its worker goes on."""
+def test_killed_at_every_crash_point(scenario, house, tmp_path):
+    """For each point one worker that dies there itself, and one of which a child does and which goes on."""
     house.set_faults(drop_callbacks=1)  # so that what nobody knows has to be asked for
-    made = scenario(f"every crash point, {dies}", texts=60 if not IS_LONG else 1000)
-    marks = {point: tmp_path / point for point in crash_points.POINTS}
-    for point, mark in marks.items():
-        house.start(point, pool, CALLBOARD_CRASH_AT=point, CALLBOARD_CRASH_ONCE=str(mark))
+    made = scenario("killed at every crash point", texts=60 if not IS_LONG else 1000)
+    marks = {}
+    for point in crash_points.POINTS:
+        for dies, pool in (("worker", SOLO), ("child", "--concurrency 1")):
+            name = f"{point}-{dies}"
+            marks[name] = tmp_path / name
+            planned = {"CALLBOARD_CRASH_AT": point, "CALLBOARD_CRASH_ONCE": str(marks[name])}
+            house.start(name, pool, CALLBOARD_SMS_BATCH="2", **planned)
     house.start("beat-1")
-    deaths = set()
 
-    def count_the_dead() -> None:
-        for point, mark in marks.items():
-            if point not in deaths and mark.exists():
-                deaths.add(point)
-                made.injected[f"killed {point}"] += 1
-            if not house.lives(point):
-                house.start(point)
+    def keep_going() -> None:
+        """Until each has died there is something to do; then those that are gone come back."""
+        are_left = any(not mark.exists() for mark in marks.values())
+        if are_left and not made.states()["queued"]:
+            made.publish()
+        if not are_left and "worker-1" not in house.running:
+            made.injected["crash points, by worker and by child,"] = len(marks)
+            house.start("worker-1", GROUP)
 
-    found = made.run(upkeep=count_the_dead)
-    assert_clean(made, found)
-    assert deaths == set(crash_points.POINTS), "covered = declared"
+    assert_clean(made, made.run(upkeep=keep_going))
+    assert [name for name, mark in marks.items() if not mark.exists()] == [], "covered = declared"
 
 
 def test_a_dead_workers_texts_are_taken_over(scenario, house):
     made = scenario("takeover after kill -9")
-    made.start_workers()
+    made.start_workers(**PACE)
     killed_at = []
 
     def kill_both() -> None:
@@ -137,7 +140,7 @@ def test_a_dead_workers_texts_are_taken_over(scenario, house):
 
 def test_redis_flushed_and_killed_only_delays(scenario):
     made = scenario("Redis flushed and killed")
-    made.start_workers()
+    made.start_workers(**PACE)
     lost_at = []
 
     def lose() -> None:
@@ -153,16 +156,43 @@ def test_redis_flushed_and_killed_only_delays(scenario):
 
 def test_database_connections_cut(scenario):
     made = scenario("connections cut")
-    made.start_workers()
+    made.start_workers(**PACE)
     assert_clean(made, made.run([made.cut_connections] * 3 * TIMES))
 
 
 def test_everything_at_once(scenario, house):
     made = scenario("everything at once")
     house.set_faults(**{fault: min(share / 4, 0.2) for fault, share in SHARES.items()})
-    made.start_workers()
+    made.start_workers(**PACE)
     deeds = [made.kill_group, made.cut_connections, made.kill_child, made.flush_redis, made.restart_redis]
     assert_clean(made, made.run([*deeds, made.restart_simulator] * (TIMES if IS_LONG else 1)))
+
+
+# --- STOP ------------------------------------------------------------------------------------
+
+
+def test_stop_at_any_step_is_final(scenario, house):
+    """The provider does not hear of these, so that nobody but ourselves keeps to them."""
+    made = scenario("STOP at any step")
+    made.start_workers(**PACE)
+    phones = made.phones.copy()
+    house.chance.shuffle(phones)
+    stopped_at = {}
+
+    def stop_one() -> None:
+        phone = phones.pop()
+        house.write_to_us(phone, "STOP")
+        stopped_at[phone] = time.time()
+
+    found = made.run([stop_one] * (len(phones) * 2 // 3))
+    begun = [(phone, at) for phone, at in calls() if phone in stopped_at]
+    after = [phone for phone, at in begun if at > stopped_at[phone]]
+    arrived = [(item["to"], moment(item["created_at"])) for item in house.accepted() if item["body"] in made.contents]
+    under_way = sum(phone in stopped_at and at > stopped_at[phone] for phone, at in arrived)
+    made.injected |= {"STOPs": len(stopped_at), "calls begun after it:": len(after), "under way:": under_way}
+    assert after == []
+    assert found.is_clean, found
+    assert found.states["suppressed"] > 0
 
 
 def steps(condition: str) -> list[float]:
@@ -170,3 +200,16 @@ def steps(condition: str) -> list[float]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT extract(epoch FROM at)::float8 FROM messaging_textstep WHERE {condition} ORDER BY at")
         return [at for (at,) in cursor.fetchall()]
+
+
+def calls() -> list[tuple[str, float]]:
+    """The last call for each text, to which phone and when it was begun."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT phone, extract(epoch FROM began_at)::float8 FROM messaging_text WHERE began_at IS NOT NULL"
+        )
+        return cursor.fetchall()
+
+
+def moment(said: str) -> float:
+    return datetime.fromisoformat(said).timestamp()

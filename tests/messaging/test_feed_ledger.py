@@ -42,7 +42,7 @@ class Day:
         done = publishing.Batch(publishing.FIRST, 0)
         while done.upto is not None:
             self.reads()
-            done = publishing.deliver(message, after=done.upto, batch=batch, sms_status=sms_status)
+            done = publishing.deliver(message, after=done.upto, batch=batch, is_texted=bool(sms_status))
         return message
 
     def goes_by(self) -> None:

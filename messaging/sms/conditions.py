@@ -1,0 +1,92 @@
+"""What somebody should hear of: fewer texts than there were, fewer that arrive, and texts that carriers filter."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+
+from messaging.sms import claims, signs
+from rollout import alerts, figures
+from rollout.alerts import Finding
+
+DAY = timedelta(hours=24)
+BASELINE = timedelta(days=7)
+# A text that was made just now may well be on its way.
+ON_ITS_WAY = timedelta(minutes=15)
+# Shares of fewer than that say nothing.
+LEAST = 20
+LEAST_VOLUME = 0.90
+LEAST_SUCCESS = 0.90
+
+
+class Texts(NamedTuple):
+    """Of a span of time: those there were to send, those handed to the provider, and what came of these."""
+
+    wanted: int = 0
+    handed: int = 0
+    delivered: int = 0
+    lost: int = 0
+    filtered: int = 0
+
+    @property
+    def volume(self) -> float | None:
+        return self.handed / self.wanted if self.wanted >= LEAST else None
+
+    @property
+    def success(self) -> float | None:
+        ended = self.delivered + self.lost
+        return self.delivered / ended if ended >= LEAST else None
+
+
+def of_last_day(now: datetime | None = None) -> tuple[Texts, Texts]:
+    """And of the seven days before it, to compare with."""
+    until = (now or timezone.now()) - ON_ITS_WAY
+    today = until - DAY
+    rows = claims.rows("text_volume", {"today": today, "since": today - BASELINE, "until": until})
+    found = {row.is_of_today: Texts(*row[1:]) for row in rows}
+    return found.get(True, Texts()), found.get(False, Texts())
+
+
+def volume() -> Finding:
+    """Broadcasts come when they come, so days are not compared by number: of the texts that there were to send, the
+    share that was handed over is what must not fall."""
+    today, before = of_last_day()
+    if today.volume is None:
+        return alerts.ok(f"{today.wanted} texts in 24 hours, too few to say")
+    baseline = 1.0 if before.volume is None else before.volume
+    words = f"{today.handed} of {today.wanted} texts in 24 hours were handed over, {today.volume:.0%}"
+    return Finding(today.volume < LEAST_VOLUME * baseline, f"{words}; usual is {baseline:.0%}")
+
+
+def success() -> Finding:
+    today, _ = of_last_day()
+    if today.success is None:
+        return alerts.ok(f"{today.delivered + today.lost} texts ended in 24 hours, too few to say")
+    return Finding(
+        today.success < LEAST_SUCCESS,
+        f"{today.delivered} of {today.delivered + today.lost} texts arrived, {today.success:.0%}; 90% are wanted",
+    )
+
+
+def filtered() -> Finding:
+    today, _ = of_last_day()
+    return Finding(today.filtered > 0, f"{today.filtered} texts in 24 hours were filtered by carriers (30007)")
+
+
+def outbox() -> Finding:
+    age = signs.outbox_age()
+    if settings.SMS_BACKEND is None and age:
+        return alerts.firing("texts wait, and no provider is set to take them")
+    return Finding(age > signs.MOST_AGE_SECONDS, f"the oldest text that is due has waited for {age:.0f} s")
+
+
+def register() -> None:
+    alerts.register("sms_volume", "Fewer texts are handed over than usual, by more than 10 %.", volume)
+    alerts.register("sms_delivery_success", "Fewer than 90 % of the texts that ended have arrived.", success)
+    alerts.register("sms_filtered", "Carriers filter our texts: stop, and look at what is written.", filtered)
+    alerts.register("sms_outbox_age", "Texts that are due are not sent.", outbox)
+    figures.gauge("text_outbox_age_seconds", "How long the oldest text that is due has waited.", signs.outbox_age)
+    figures.gauge("texts_unknown", "Texts of which nobody knows what became of them.", signs.unknown)

@@ -1,0 +1,118 @@
+"""Where the provider calls us. What it has not signed, over the exact public address and all fields, does nothing."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, QueryDict
+from drf_spectacular.types import OpenApiTypes
+from rest_framework import serializers
+
+from api import answers
+from api.endpoints import Endpoint, raw_body
+from api.errors import PermissionDenied, UnsupportedMediaType, ValidationError
+from api.schema import FORM, operation
+from messaging.sms import callbacks, inbound
+
+SIGNATURE = "signature"
+TWIML = "text/xml"
+TAG = "Webhooks of the SMS provider"
+
+
+class StatusCallbackShape(serializers.Serializer):
+    MessageSid = serializers.CharField(help_text="The provider's name for the message.")
+    MessageStatus = serializers.CharField(help_text="queued, sending, sent, delivered, undelivered or failed.")
+    ErrorCode = serializers.CharField(required=False, help_text="Why, where it was not delivered.")
+
+
+class StatusQuery(serializers.Serializer):
+    delivery = serializers.CharField(required=False, help_text="Which text it is, in our own signature.")
+
+
+class InboundTextShape(serializers.Serializer):
+    MessageSid = serializers.CharField()
+    From = serializers.CharField(help_text="The phone that the text came from.")
+    To = serializers.CharField()
+    Body = serializers.CharField(help_text="STOP, START, HELP and their kin do something; all else is kept.")
+    OptOutType = serializers.CharField(required=False, help_text="What the provider took it for, and answered itself.")
+
+
+class Webhook(Endpoint):
+    """Of the provider alone: it has no token, and signs what it sends."""
+
+    needs_person = False
+    is_replayable = False
+    survives_maintenance = True
+    path = ""
+
+    def fields(self, request: HttpRequest) -> dict[str, str]:
+        """What was sent, once its signature was found to be right; raises 403 otherwise."""
+        if request.content_type != FORM:
+            raise UnsupportedMediaType
+        try:
+            found = QueryDict(raw_body(request), encoding="utf-8")
+        except (UnicodeDecodeError, ValueError):
+            raise ValidationError([("#", "This is no form.")]) from None
+        if not self._is_signed(request, found):
+            raise PermissionDenied(SIGNATURE, "The provider's signature is missing or wrong.")
+        # A database keeps no NUL; nobody signs one.
+        return {name: value.replace("\0", "") for name, value in found.items()}
+
+    def _is_signed(self, request: HttpRequest, fields: QueryDict) -> bool:
+        """Over our public address, never over what the call says of itself."""
+        from twilio.request_validator import RequestValidator
+
+        if not settings.TWILIO_AUTH_TOKEN:
+            return False
+        query = request.META.get("QUERY_STRING", "")
+        address = f"{settings.PUBLIC_URL}{self.path}{'?' if query else ''}{query}"
+        signature = request.META.get("HTTP_X_TWILIO_SIGNATURE", "")
+        return RequestValidator(settings.TWILIO_AUTH_TOKEN).validate(address, fields, signature)
+
+
+class StatusWebhook(Webhook):
+    path = callbacks.STATUS_PATH
+
+    @operation(
+        "What became of a text",
+        description=(
+            "For the SMS provider: a form, signed in `X-Twilio-Signature` over `CALLBOARD_PUBLIC_URL`. Kept as it came;"
+            " a text never goes back, and the same again does nothing."
+        ),
+        tag=TAG,
+        form=StatusCallbackShape,
+        query=StatusQuery,
+        answers={204: None},
+        problems=("permission_denied",),
+        takes_key=False,
+        is_open=True,
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        fields = self.fields(request)
+        callbacks.take_in(fields, callbacks.named(request.GET.get(callbacks.PARAMETER, "")))
+        return answers.no_content()
+
+
+class InboundWebhook(Webhook):
+    path = callbacks.INBOUND_PATH
+
+    @operation(
+        "A text from a phone",
+        description=(
+            "For the SMS provider: a form, signed like the other. STOP, STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT end"
+            " all texts to that phone; START, YES and UNSTOP begin them again; HELP and INFO ask what this is. The"
+            " answer is TwiML, empty where the provider answers such words itself."
+        ),
+        tag=TAG,
+        form=InboundTextShape,
+        answers={(200, TWIML): OpenApiTypes.STR},
+        problems=("permission_denied",),
+        takes_key=False,
+        is_open=True,
+    )
+    def post(self, request: HttpRequest) -> HttpResponse:
+        answer = inbound.take_in(self.fields(request))
+        said = f"<Message>{escape(answer)}</Message>" if answer else ""
+        body = f'<?xml version="1.0" encoding="UTF-8"?><Response>{said}</Response>'
+        return HttpResponse(body, content_type=f"{TWIML}; charset=utf-8")

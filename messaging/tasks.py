@@ -1,0 +1,33 @@
+from celery import shared_task
+from django.conf import settings
+
+from api import health, periodic, wakeups
+from messaging.publishing import SEND_TEXTS
+from messaging.sms import claims, reconciliation, sending, signs
+
+
+@shared_task(ignore_result=True)
+def send_texts() -> None:
+    if sending.drain():
+        wakeups.send(SEND_TEXTS)
+
+
+@shared_task(ignore_result=True)
+def sweep_texts() -> None:
+    """What workers left behind, and a wake-up for what is due."""
+    with periodic.alone("texts") as is_alone:
+        if is_alone:
+            claims.take_over()
+    if settings.SMS_BACKEND and claims.is_any_due():
+        wakeups.send(SEND_TEXTS, expires=2 * settings.SWEEP_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def reconcile_texts() -> None:
+    reconciliation.run()
+
+
+@shared_task(ignore_result=True)
+def text_canary() -> None:
+    """Shows that a worker of the texts' queue takes tasks and finishes them."""
+    health.note(signs.CANARY)
