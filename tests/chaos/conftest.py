@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter):
         value
         for reports in terminalreporter.stats.values()
         for report in reports
-        if getattr(report, "when", None) == "call"
+        if getattr(report, "when", None) == "teardown"
         for name, value in report.user_properties
         if name == "chaos"
     ]

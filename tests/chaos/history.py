@@ -44,8 +44,15 @@ def ledger(contents: list[str]) -> list[tuple[str, str, str]]:
         return cursor.fetchall()
 
 
-def without_end(contents: list[str]) -> int:
-    return sum(state not in ENDS for _, _, state in ledger(contents))
+def states(contents: list[str]) -> Counter[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT texts.state, count(*) FROM messaging_text texts"
+            " JOIN messaging_message message ON message.id = texts.message_id"
+            " WHERE message.content = ANY (%s) GROUP BY texts.state",
+            [contents],
+        )
+        return Counter(dict(cursor.fetchall()))
 
 
 def were_unknown() -> int:

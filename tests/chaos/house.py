@@ -1,4 +1,4 @@
-"""Everything that takes part in sending a text, as real processes: Redis, a web process, the simulator, beats and workers.
+"""Everything that takes part in sending a text, as real processes: Redis, web, the simulator, beats and workers.
 
 Each process leads a group of its own, which is killed as a whole. Workers and beats are forks of a process that has
 imported everything, so that many can be started and killed.
@@ -100,10 +100,9 @@ class House:
     def start(self, name: str, words: str = "", **environment: str) -> None:
         """A beat, if it is called one; a worker otherwise. The same again where no words are given."""
         if words or name not in self.words:
-            line = (BEAT if name.startswith("beat") else WORKER + (words or GROUP)).format(
-                folder=self.folder, name=name
-            )
-            self.words[name] = " ".join([*(f"{key}={value}" for key, value in environment.items()), line])
+            line = BEAT if name.startswith("beat") else WORKER + (words or GROUP)
+            own = [f"{key}={value}" for key, value in environment.items()]
+            self.words[name] = " ".join([*own, line.format(folder=self.folder, name=name)])
         self.forks.stdin.write(f"{self.folder}/{name}.log {self.words[name]}\n")
         self.forks.stdin.flush()
         self.running[name] = int(self.forks.stdout.readline())
@@ -228,12 +227,10 @@ class House:
     def close(self) -> None:
         for name in self.running:
             self.kill(name)
-        for process in (self.forks, self.web, self.simulator, self.redis):
-            process.terminate()
-        for process in (self.forks, self.web, self.simulator, self.redis):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
+        self.web.terminate()  # which has workers of its own to end
+        for process in (self.forks, self.simulator, self.redis):
             process.kill()
+        for process in (self.forks, self.simulator, self.redis, self.web):
             process.wait(PATIENCE)
 
     def logs(self) -> str:

@@ -1,5 +1,5 @@
-"""One scenario: a crowd with phones is texted while things go wrong, until every text has an end; then it is held against
-what the simulator took."""
+"""One scenario: a crowd with phones is texted while things go wrong, until every text has an end; then that is held
+against what the simulator took."""
 
 from __future__ import annotations
 
@@ -72,14 +72,13 @@ class Scenario:
         return len(self.phones) * len(self.contents)
 
     def states(self) -> Counter[str]:
-        return Counter(state for _, _, state in history.ledger(self.contents))
+        return history.states(self.contents)
 
     def is_settled(self) -> bool:
         """Everything is published, every text has an end, and nothing more is on its way to us."""
-        rows = history.ledger(self.contents)
-        is_whole = len(rows) >= self.total
-        has_ends = all(state in history.ENDS for _, _, state in rows)
-        return is_whole and has_ends and self.are_published() and self.house.is_silent()
+        states = self.states()
+        has_ends = states.total() >= self.total and set(states) <= history.ENDS
+        return has_ends and self.are_published() and self.house.is_silent()
 
     def are_published(self) -> bool:
         published = Broadcast.objects.filter(message__content__in=self.contents, status="published")

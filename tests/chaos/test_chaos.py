@@ -6,7 +6,6 @@ docs/reliability.md shows.
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime
 
