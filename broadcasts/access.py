@@ -43,6 +43,11 @@ def access_broadcast(broadcast_id: UUID, *, by: User) -> tuple[Broadcast, Seat]:
     return found, seat
 
 
+def message_of(broadcast_id: UUID) -> UUID | None:
+    """For the ledger of texts, in which staff look for those of a broadcast."""
+    return Broadcast.objects.filter(id=broadcast_id).values_list("message_id", flat=True).first()
+
+
 def sees_all(seat: Seat) -> bool:
     return seat.user.is_staff or (seat.membership is not None and seat.membership.role in rules.MAY_SEE_BROADCASTS)
 

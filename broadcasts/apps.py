@@ -6,9 +6,11 @@ class BroadcastsConfig(AppConfig):
 
     def ready(self):
         from api import diagrams, outgoing
-        from broadcasts import notices, quotas, states
+        from broadcasts import access, notices, quotas, states
         from events import capabilities
+        from messaging.sms import ledger
 
         capabilities.register_quota(quotas.of_seat)
+        ledger.register_messages(access.message_of)
         diagrams.register("broadcasts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
         outgoing.register_types(*notices.TYPES)

@@ -62,6 +62,8 @@ class Broadcast(models.Model):
     upto = models.UUIDField(default=FIRST, editable=False)
     # Faults in a row; the next try waits longer each time.
     faults = models.PositiveSmallIntegerField(default=0)
+    # The transaction of the log up to which its author has heard what became of its texts.
+    texts_told = models.BigIntegerField(db_default=0, editable=False)
     # Writing was switched off when it was due: what it is told when that made it too late.
     met_maintenance = models.BooleanField(default=False)
 
@@ -122,6 +124,8 @@ class Broadcast(models.Model):
             models.Index(fields=["-created_at", "-id"], name="broadcast_created_at"),
             # The sweep: what is due.
             models.Index(fields=["send_at", "id"], condition=Q(status="scheduled"), name="broadcast_due"),
+            # The sweep: whose texts may have moved.
+            models.Index(fields=["created_at"], condition=Q(sms=True, message__isnull=False), name="broadcast_texted"),
             # The sweep: fan-outs under way, and those left behind.
             models.Index(fields=["lease_until"], condition=Q(status="publishing"), name="broadcast_publishing"),
         ]

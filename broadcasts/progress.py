@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F, OuterRef, Subquery
+from django.utils import timezone
 
 from api.database import as_owner
 from broadcasts.models import Broadcast
 from broadcasts.sql import statement
 from messaging import log
+from messaging.models import OLDEST_RUNNING, LogEntry
 
 # Where a delivery's state is counted; what is not named here is still on its way.
 COUNTED_AS = {
@@ -20,6 +24,8 @@ COUNTED_AS = {
     "undelivered": "failed",
     "suppressed": "suppressed",
 }
+# Nothing becomes of a text after that.
+TEXTED = timedelta(days=4)
 NOTHING = {"total": 0, "queued": 0, "sent": 0, "delivered": 0, "failed": 0, "suppressed": 0}
 
 
@@ -44,6 +50,26 @@ def of_all(broadcasts: Collection[Broadcast]) -> dict[UUID, dict]:
 def of(broadcast: Broadcast) -> dict:
     with as_owner():
         return of_all([broadcast])[broadcast.id]
+
+
+def tell_texts(*, now: datetime | None = None) -> int:
+    """To the authors of broadcasts whose texts have moved since they were last told; how many those are.
+
+    By the log's transactions up to the oldest that still runs, so that one which commits late is not passed over.
+    """
+    recent = Broadcast.objects.filter(sms=True, message__isnull=False, created_at__gte=(now or timezone.now()) - TEXTED)
+    of_message = LogEntry.objects.filter(message_id=OuterRef("message_id"), kind="delivery.updated")
+    moved = of_message.filter(xid__lt=OLDEST_RUNNING).order_by("-xid")
+    told = 0
+    with as_owner():
+        for broadcast in recent.annotate(upto=Subquery(moved.values("xid")[:1])).filter(upto__gt=F("texts_told")):
+            with transaction.atomic():
+                if Broadcast.objects.filter(id=broadcast.id, texts_told__lt=broadcast.upto).update(
+                    texts_told=broadcast.upto
+                ):
+                    tell(broadcast)
+                    told += 1
+    return told
 
 
 def tell(broadcast: Broadcast) -> None:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from api import wakeups
-from broadcasts import fanout, publication, quotas
+from broadcasts import fanout, progress, publication, quotas
 
 
 @shared_task(ignore_result=True)
@@ -16,6 +16,7 @@ def deliver(broadcast_id: str) -> None:
 def sweep() -> None:
     """What is due, and what a worker left behind; each of those goes to whichever worker is free."""
     publication.publish_due()
+    progress.tell_texts()
     for broadcast_id in fanout.left_behind():
         wakeups.send(deliver.name, str(broadcast_id), expires=2 * settings.SWEEP_SECONDS)
 
