@@ -47,7 +47,9 @@ def scenario(house, cast, record_property):
         return made[0]
 
     yield make
-    record_property("chaos", made[0].row(made[0].findings()))
+    row = made[0].row(made[0].findings())
+    print("\n|", " | ".join(row), "|")
+    record_property("chaos", row)
 
 
 def assert_clean(scenario: Scenario, found) -> None:
