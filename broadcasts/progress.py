@@ -59,17 +59,20 @@ def tell_texts(*, now: datetime | None = None) -> int:
     """
     recent = Broadcast.objects.filter(sms=True, message__isnull=False, created_at__gte=(now or timezone.now()) - TEXTED)
     of_message = LogEntry.objects.filter(message_id=OuterRef("message_id"), kind="delivery.updated")
-    moved = of_message.filter(xid__lt=OLDEST_RUNNING).order_by("-xid")
-    told = 0
+    settled = of_message.filter(xid__lt=OLDEST_RUNNING).order_by("-xid").values("xid")
     with as_owner():
-        for broadcast in recent.annotate(upto=Subquery(moved.values("xid")[:1])).filter(upto__gt=F("texts_told")):
-            with transaction.atomic():
-                if Broadcast.objects.filter(id=broadcast.id, texts_told__lt=broadcast.upto).update(
-                    texts_told=broadcast.upto
-                ):
-                    tell(broadcast)
-                    told += 1
-    return told
+        moved = list(recent.annotate(heard_upto=Subquery(settled[:1])).filter(heard_upto__gt=F("texts_told")))
+        return sum(_tell_texts(broadcast) for broadcast in moved)
+
+
+@transaction.atomic
+def _tell_texts(broadcast: Broadcast) -> bool:
+    """Once, whoever else looks."""
+    mine = Broadcast.objects.filter(id=broadcast.id, texts_told__lt=broadcast.heard_upto)
+    if not mine.update(texts_told=broadcast.heard_upto):
+        return False
+    tell(broadcast)
+    return True
 
 
 def tell(broadcast: Broadcast) -> None:

@@ -16,9 +16,9 @@ def deliver(broadcast_id: str) -> None:
 def sweep() -> None:
     """What is due, and what a worker left behind; each of those goes to whichever worker is free."""
     publication.publish_due()
-    progress.tell_texts()
     for broadcast_id in fanout.left_behind():
         wakeups.send(deliver.name, str(broadcast_id), expires=2 * settings.SWEEP_SECONDS)
+    progress.tell_texts()
 
 
 @shared_task(ignore_result=True)

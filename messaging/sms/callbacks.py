@@ -67,10 +67,14 @@ def take_in(fields: Mapping[str, str], call: Call | None) -> Heard:
         digest("status", call, fields), sid, *(call or (None, None)), json.dumps(dict(fields)), *_target(outcome), code,
         timedelta(seconds=settings.SMS_SETTLE_SECONDS),
     ]  # fmt: skip
-    with transaction.atomic():
+    if outcome and outcome.closes_phone:
+        with transaction.atomic():
+            found = row_of(_FOLD, values)
+            if found.is_news and found.phone:
+                optouts.close(found.phone, outcome.closes_phone)
+    else:
+        # One statement is a transaction by itself, in one round trip: thousands come at once.
         found = row_of(_FOLD, values)
-        if found.is_news and outcome and outcome.closes_phone and found.phone:
-            optouts.close(found.phone, outcome.closes_phone)
     if found.is_moved:
         figures.moved(outcome.state, outcome.reason, code)
     figures.callback(status, is_news=found.is_news)

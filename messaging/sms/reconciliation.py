@@ -75,7 +75,7 @@ def _listed(row: Any) -> provider.Message | None:
         del found[sid]
     same = [message for message in found.values() if message.body == row.content]
     # A provider may change what it is given: a text that is not ours to the letter is no proof that ours is not there.
-    if len(same) < min(len(found), _rivals(row)):
+    if found and len(same) < _rivals(row):
         raise provider.NotTold("Ambiguous")
     return min(same, key=lambda message: message.sid) if same else None
 

@@ -14,7 +14,7 @@ def stamp(key: str, age: float = 0) -> None:
 
 @pytest.fixture
 def all_seen():
-    for key in (health.CANARY, health.BEAT, health.STREAM):
+    for key in (health.CANARY, health.BEAT, health.STREAM, "health:text-canary"):
         stamp(key)
 
 
@@ -42,7 +42,9 @@ def test_ready_names_migrations_that_are_missing(client, db):
 def test_whole_report_is_well_when_every_part_was_seen(client, db, all_seen):
     response = client.get("/api/health")
     assert (response.status_code, response.json()["status"]) == (200, "ok")
-    assert list(response.json()["checks"]) == ["database", "migrations", "redis", "worker", "beat", "stream"]
+    assert list(response.json()["checks"]) == [
+        "database", "migrations", "redis", "worker", "beat", "stream", "texts", "texts_worker",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("key", "name"), [(health.BEAT, "beat"), (health.STREAM, "stream")])
