@@ -150,7 +150,7 @@ def _set_environment(place: Path, port: int) -> None:
         "CALLBOARD_RATE_LIMITS": RATE_LIMITS,
         **TEXTS,
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))),
     }
 
 

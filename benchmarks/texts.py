@@ -1,5 +1,5 @@
-"""A text to thousands of phones through all there is: worker, provider's client, front, simulator, and the callbacks back
-into the web process. Beside it the provider's client alone, on one thread, in the same run."""
+"""A text to thousands of phones through all there is: worker, provider's client, front, simulator, and the callbacks
+back into web. Beside it the provider's client alone, on one thread, in the same run."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 from config.celery import app
+from config.processes import _end_with_parent
 
 
 def serve() -> None:
@@ -37,6 +38,7 @@ def become(log: str, words: list[str]) -> None:
             os.environ[name] = value
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        _end_with_parent()
         opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for stream in (1, 2):
             os.dup2(opened, stream)

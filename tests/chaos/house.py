@@ -28,6 +28,7 @@ from twilio.request_validator import RequestValidator
 from config import embedded_redis
 from config.environment import REPOSITORY
 from config.home import Unusable
+from config.processes import _end_with_parent
 from messaging.sms.account import simulated_account
 from tests.waiting import PATIENCE, does_listen, free_port, wait_until
 
@@ -57,6 +58,7 @@ class House:
         self.forks = subprocess.Popen(
             [sys.executable, "-m", "tests.broadcasts.forks"], env=self.environment, cwd=REPOSITORY,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log("forks"), text=True,
+            preexec_fn=_end_with_parent,
         )  # fmt: skip
         assert self.forks.stdout.readline() == "ready\n", self.logs()
         wait_until(lambda: does_listen(self.web_port) and does_listen(self.simulator_port))
@@ -92,7 +94,7 @@ class House:
     def _process(self, name: str, module: str) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-m", module], env=self.environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
-            stdout=self._log(name), stderr=self._log(name), start_new_session=True,
+            stdout=self._log(name), stderr=self._log(name), start_new_session=True, preexec_fn=_end_with_parent,
         )  # fmt: skip
 
     # --- Workers and beats
@@ -149,7 +151,7 @@ class House:
     def start_redis(self) -> None:
         self.redis = subprocess.Popen(
             [redis_program(), "--port", "0", "--unixsocket", self.folder / "redis.sock", "--save", ""],
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent,
         )  # fmt: skip
         wait_until(lambda: does_listen(f"{self.folder}/redis.sock"))
 
