@@ -106,6 +106,7 @@ class TextAdmin(OnlyShown):
     ordering = ("-delivery_id",)
     list_per_page = 50
     paginator = UncountedPaginator
+    show_facets = admin.ShowFacets.NEVER
     change_form_template = "admin/messaging/text/page.html"
     fields = (
         "delivery_id", "state", "reason", "code", "cause", "event", "reader", "phone_shown", "message_id", "sid",

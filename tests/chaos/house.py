@@ -151,7 +151,8 @@ class House:
     def start_redis(self) -> None:
         self.redis = subprocess.Popen(
             [redis_program(), "--port", "0", "--unixsocket", self.folder / "redis.sock", "--save", ""],
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent,
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=_end_with_parent,
         )  # fmt: skip
         wait_until(lambda: does_listen(f"{self.folder}/redis.sock"))
 
