@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, profile, send, stand, start, table, texts
+from benchmarks import broadcasts, feed, policies, profile, send, stand, start, table, texts
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -24,6 +24,7 @@ SCENARIOS = {
     "start": start.run,
     "broadcasts": broadcasts.run,
     "feed": feed.run,
+    "policies": policies.run,
     "texts": texts.run,
     "profile": profile.run,
 }

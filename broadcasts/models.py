@@ -62,7 +62,7 @@ class Broadcast(models.Model):
     upto = models.UUIDField(default=FIRST, editable=False)
     # Faults in a row; the next try waits longer each time.
     faults = models.PositiveSmallIntegerField(default=0)
-    # The transaction of the log up to which its author has heard what became of its texts.
+    # How many rows the log had of its message when its author last heard what became of its texts.
     texts_told = models.BigIntegerField(db_default=0, editable=False)
     # Writing was switched off when it was due: what it is told when that made it too late.
     met_maintenance = models.BooleanField(default=False)

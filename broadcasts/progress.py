@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from api.database import as_owner
 from broadcasts.models import Broadcast
 from broadcasts.sql import statement
 from messaging import log
-from messaging.models import OLDEST_RUNNING, LogEntry
+from messaging.models import LogEntry
 
 # Where a delivery's state is counted; what is not named here is still on its way.
 COUNTED_AS = {
@@ -24,8 +25,8 @@ COUNTED_AS = {
     "undelivered": "failed",
     "suppressed": "suppressed",
 }
-# Nothing becomes of a text after that.
-TEXTED = timedelta(days=4)
+# Whose texts still move; what comes later is seen by whoever asks.
+TEXTED = timedelta(days=1)
 NOTHING = {"total": 0, "queued": 0, "sent": 0, "delivered": 0, "failed": 0, "suppressed": 0}
 
 
@@ -55,21 +56,21 @@ def of(broadcast: Broadcast) -> dict:
 def tell_texts(*, now: datetime | None = None) -> int:
     """To the authors of broadcasts whose texts have moved since they were last told; how many those are.
 
-    By the log's transactions up to the oldest that still runs, so that one which commits late is not passed over.
+    By the number of rows that the log has of their messages: one that commits late makes it another, too.
     """
     recent = Broadcast.objects.filter(sms=True, message__isnull=False, created_at__gte=(now or timezone.now()) - TEXTED)
-    of_message = LogEntry.objects.filter(message_id=OuterRef("message_id"), kind="delivery.updated")
-    settled = of_message.filter(xid__lt=OLDEST_RUNNING).order_by("-xid").values("xid")
+    rows = LogEntry.objects.filter(message_id=OuterRef("message_id")).order_by().values("message_id")
+    number = Coalesce(Subquery(rows.annotate(number=Count("*")).values("number")), 0)
     with as_owner():
-        moved = list(recent.annotate(heard_upto=Subquery(settled[:1])).filter(heard_upto__gt=F("texts_told")))
+        moved = list(recent.annotate(log_rows=number).exclude(log_rows=F("texts_told")))
         return sum(_tell_texts(broadcast) for broadcast in moved)
 
 
 @transaction.atomic
 def _tell_texts(broadcast: Broadcast) -> bool:
     """Once, whoever else looks."""
-    mine = Broadcast.objects.filter(id=broadcast.id, texts_told__lt=broadcast.heard_upto)
-    if not mine.update(texts_told=broadcast.heard_upto):
+    mine = Broadcast.objects.filter(id=broadcast.id, texts_told=broadcast.texts_told)
+    if not mine.update(texts_told=broadcast.log_rows):
         return False
     tell(broadcast)
     return True

@@ -1,6 +1,5 @@
 """The web process (python -m config.web): granian serving WSGI, its size taken from the machine."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -8,14 +7,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from config.environment import Misconfigured, exit_clearly, read, whole_number
-
-
-def cores() -> int:
-    """Those we may use, which in a container are fewer than the machine has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+from config.size import web_threads, web_workers
 
 
 def clear_away(uds: Path) -> None:
@@ -36,9 +28,8 @@ def server() -> Granian:
         uds=uds,
         uds_permissions=0o600,
         interface=Interfaces.WSGI,
-        workers=read("CALLBOARD_WEB_WORKERS", whole_number(1, 256), cores()),
-        # Each thread keeps a database connection; four wait for the database while one computes.
-        blocking_threads=read("CALLBOARD_WEB_THREADS", whole_number(1, 256), 4),
+        workers=web_workers(),
+        blocking_threads=web_threads(),
         # A thread that ends takes its connection and its prepared statements along: keep it as long as allowed.
         blocking_threads_idle_timeout=600,
         # Connections taken at once, not work at once: what is more than the threads waits in line here.

@@ -35,17 +35,17 @@ class Part:
     role: str | None
     tags: tuple[str, ...] = ()
     is_staff: bool = False
+    # Of those that are kept free for films and the like.
     phone: str | None = None
 
 
-# Phones from a range that is kept for films and stories: they ring nowhere.
 PARTS: dict[str, Part] = {
-    "attendee": Part("Attendee One", Role.ATTENDEE, ("early-bird", "hall-a"), phone="+491713920001"),
-    "attendee_2": Part("Attendee Two", Role.ATTENDEE, ("hall-b",), phone="+491713920002"),
-    "dealer": Part("Dealer", Role.DEALER, ("hall-a",), phone="+491713920003"),
-    "mvp_dealer": Part("MVP Dealer", Role.MVP_DEALER, ("hall-b",), phone="+491713920004"),
-    "organizer": Part("Organizer", Role.ORGANIZER, ("crew",), phone="+491713920005"),
-    "moderator": Part("Moderator", Role.MODERATOR, ("crew",), phone="+491713920006"),
+    "attendee": Part("Attendee One", Role.ATTENDEE, ("early-bird", "hall-a"), phone="+12025550101"),
+    "attendee_2": Part("Attendee Two", Role.ATTENDEE, ("hall-b",), phone="+12025550102"),
+    "dealer": Part("Dealer", Role.DEALER, ("hall-a",), phone="+12025550103"),
+    "mvp_dealer": Part("MVP Dealer", Role.MVP_DEALER, ("hall-b",), phone="+12025550104"),
+    "organizer": Part("Organizer", Role.ORGANIZER, ("crew",), phone="+12025550105"),
+    "moderator": Part("Moderator", Role.MODERATOR, ("crew",), phone="+12025550106"),
     "staff": Part("Staff Moderator", None, is_staff=True),
 }
 
@@ -134,9 +134,11 @@ def _event(now: datetime) -> Event:
 
 
 def _user(key: str, part: Part) -> User:
-    wanted = {"name": part.name, "phone": part.phone, "is_staff": part.is_staff}
-    wanted |= {"is_superuser": False, "is_active": True}
+    wanted = {"name": part.name, "is_staff": part.is_staff, "is_superuser": False, "is_active": True}
     user = User.objects.select_for_update(no_key=True).filter(username=username(key)).first()
+    # A phone is one person's: who has this one, or another, keeps it.
+    if part.phone and (user is None or user.phone is None) and not User.objects.filter(phone=part.phone).exists():
+        wanted["phone"] = part.phone
     if user is None:
         user = User.objects.create_user(username(key), password(key), **wanted)
         audit.record(by=None, action="user_created", target=user)

@@ -7,7 +7,7 @@ class MessagingConfig(AppConfig):
     def ready(self):
         from api import diagrams, health
         from events import demo, help_requests
-        from messaging import conversations, feed_comparison, feed_figures  # noqa: F401 (registers its figures)
+        from messaging import conversations, feed_alerts, feed_comparison
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
         from rollout import shadow
@@ -19,3 +19,4 @@ class MessagingConfig(AppConfig):
         health.register("texts_worker", signs.worker)
         conditions.register()
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
+        feed_alerts.register()

@@ -42,7 +42,16 @@ def read(event_id: UUID, query: dict, *, by: User) -> dict:
     place, since = query["cursor"], query["since"]
     is_in_log = isinstance(place, LogPlace) or since is not None and place is None
     ask = _since if is_in_log else _page
-    return _counted(place.model if place else None, lambda: ask(event_id, query, by=by))
+    try:
+        return _counted(lambda: ask(event_id, query, by=by))
+    except ApiError:
+        # A refusal is an answer: nothing failed, and nothing was read.
+        raise
+    except Exception as error:
+        # Nor has anything where the token is only looked up again.
+        if not (isinstance(error, DatabaseError) and is_out_of_date(error)):
+            feed_figures.failed(place.model if place else _model_of(event_id, error, by=by))
+        raise
 
 
 def mark_read(event_id: UUID, message_id: UUID, *, by: User) -> None:
@@ -101,20 +110,22 @@ def _answer(found: Any, next_cursor: str | None) -> dict:
     }
 
 
-def _counted(named: str | None, ask: Callable[[], tuple[dict, Any]]) -> dict:
+def _counted(ask: Callable[[], tuple[dict, Any]]) -> dict:
     began = time.perf_counter()
-    try:
-        answer, found = ask()
-    except ApiError:
-        # A refusal is an answer: nothing failed, and nothing was read.
-        raise
-    except Exception as error:
-        # Nor has anything where the token is only looked up again.
-        if not (isinstance(error, DatabaseError) and is_out_of_date(error)):
-            feed_figures.failed(named)
-        raise
+    answer, found = ask()
     feed_figures.answered(found.read_model, time.perf_counter() - began, found.kinds)
     return answer
+
+
+def _model_of(event_id: UUID, error: Exception, *, by: User) -> str | None:
+    """By which model a first page failed; asked afterwards, and only where the database has something to say."""
+    if getattr(error.__cause__, "sqlstate", None) is None:
+        return None
+    try:
+        ((found,),) = in_one_trip(by, ("SELECT rollout_read_model(%s, callboard_uid()) AS model", [event_id]))
+    except Exception:
+        return None
+    return found.model
 
 
 def _refuse(event_id: UUID, *, by: User) -> NoReturn:

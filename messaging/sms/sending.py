@@ -12,7 +12,7 @@ from functools import cache, partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from api import maintenance
 from api.database import make_usable
@@ -66,7 +66,12 @@ def send_batch(most: int) -> int:
 
 
 def _note(token: UUID, results: list[Result], waiting: Iterable[int]) -> None:
-    claims.note(token, results)
+    try:
+        claims.note(token, results)
+    except (OperationalError, InterfaceError):
+        # Once more on a new connection: what had been committed after all has no such token any more.
+        connection.close()
+        claims.note(token, results)
     claims.keep(token, sorted(waiting))
     if results:
         crash_points.reach(crash_points.COMMITTED)

@@ -23,13 +23,9 @@ WITH message AS (
       AND (message.tags = '{}' OR members.tags && message.tags)
     ON CONFLICT DO NOTHING
     RETURNING id, user_id
-), texts AS (
-    -- The outbox, where texts were asked for; otherwise nothing of this runs.
-    INSERT INTO messaging_text (delivery_id, message_id, event_id, user_id, sender_id, valid_until)
-    SELECT handed.id, message.id, message.event_id, handed.user_id, message.sender_id, %(valid_until)s::timestamptz
-    FROM handed CROSS JOIN message
-    WHERE %(sms_status)s::text IS NOT NULL
-), told AS (
+)
+{texts}
+, told AS (
     INSERT INTO messaging_logentry (kind, event_id, message_id, data)
     SELECT 'message.delivered', message.event_id, message.id,
            jsonb_build_object('after', %(after)s::uuid, 'upto', (SELECT user_id FROM members ORDER BY user_id DESC LIMIT 1))

@@ -316,10 +316,10 @@ def own_house():
 
     with short_folder() as folder:
 
-        def make(settings="", with_web=True):
+        def make(settings="", with_web=True, **environment):
             web = Backend(f"{folder}/web", "web") if with_web else None
             stream = Backend(f"{folder}/stream", "stream")
-            front = Front(folder, settings)
+            front = Front(folder, settings, **environment)
             made.append(front)
             return front, web, stream, folder
 
@@ -427,6 +427,35 @@ def test_more_requests_than_connections_wait_their_turn(own_house):
     assert [read_answer(connection).content for connection in connections] == [b"done"] * 5
     assert len(web.seen) == 5
     assert len({seen.connection for seen in web.seen}) == 2
+
+
+TWO_AT_ONCE = {"CALLBOARD_WEB_WORKERS": "1", "CALLBOARD_WEB_THREADS": "2"}
+
+
+def test_quick_requests_take_turns_and_slow_ones_do_not_keep_others_waiting(own_house):
+    front, web, _, _ = own_house(**TWO_AT_ONCE)
+    slow = [front.connect() for _ in range(5)]
+    for number, connection in enumerate(slow):
+        connection.sendall(get(f"/gate?{number}"))
+        # Two at once; each later one as soon as one before it has turned out to be slow.
+        wait_until(lambda number=number: len(web.seen) == number + 1)
+    for number in range(3):
+        assert ask(front, get(f"/quick?{number}")).status == 200
+    web.gate.set()
+    assert [read_answer(connection).content for connection in slow] == [b"done"] * 5
+
+
+def test_requests_beyond_the_width_wait_until_one_is_answered(own_house):
+    # Nothing counts as slow here.
+    front, web, _, _ = own_house("from config.front import backend; backend.SLOW_SECONDS = 600", **TWO_AT_ONCE)
+    connections = [front.connect() for _ in range(6)]
+    for number, connection in enumerate(connections):
+        connection.sendall(get(f"/gate?{number}"))
+    wait_until(lambda: len(web.seen) == 2)
+    assert ask(front, get("no-path")).status == 400, "what the front answers itself waits for nobody"
+    assert len(web.seen) == 2
+    web.gate.set()
+    assert [read_answer(connection).content for connection in connections] == [b"done"] * 6
 
 
 # --- Bodies, both ways

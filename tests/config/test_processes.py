@@ -64,12 +64,14 @@ def test_a_process_that_ends_is_started_again_and_the_others_go_on(tmp_path):
 def test_what_a_process_leaves_behind_and_what_ignores_the_signal_is_ended(tmp_path):
     manager = start(
         tmp_path,
-        f"deaf: sh -c 'trap \"\" TERM; sleep 60 & echo $! $$ > {tmp_path}/pids; while true; do sleep 1; done'\n",
+        f"deaf: sh -c 'trap \"\" TERM; sleep 60 & echo $! $$ > {tmp_path}/pids; while true; do sleep 1; done'\n"
+        f"next: sh -c 'echo $$ > {tmp_path}/next; exec sleep 60'\n",
     )
-    wait_until(lambda: len(lines(tmp_path / "pids")) == 2)
+    # The next is started once the manager knows the first.
+    wait_until(lambda: len(lines(tmp_path / "pids")) == 2 and lines(tmp_path / "next"))
     manager.terminate()
     manager.communicate(timeout=PATIENCE)
-    assert not any(is_alive(pid) for pid in lines(tmp_path / "pids"))
+    wait_until(lambda: not any(is_alive(pid) for pid in lines(tmp_path / "pids")))
 
 
 def test_processes_end_when_the_manager_is_killed(tmp_path):

@@ -6,11 +6,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from messaging import publishing
 from messaging.models import Delivery, Message
-from rollout import flags, names, read_models
+from rollout import budget, flags, names, read_models
 from rollout.models import Comparison
 from tests.messaging.conftest import change, start
 from tests.messaging.feeds import publish
@@ -42,6 +43,23 @@ def test_back_at_v1_the_flag_is_off_and_the_history_knows_who(cast):
     assert "0 %" in run("swap", "--to", "v1", "--by", "organizer")
     assert flags.Flag.get(names.MESSAGES_READMODEL_V2).percent == 0
     assert AuditEntry.objects.filter(action="read_model_swapped", actor_id=cast.organizer.id).count() == 2
+
+
+def test_a_swap_to_v2_with_the_budget_spent_is_done_and_says_so(cast):
+    def told(to: str) -> str:
+        errors = StringIO()
+        call_command("feed", "swap", "--to", to, stdout=StringIO(), stderr=errors)
+        return errors.getvalue()
+
+    assert (told("v2"), told("v1")) == ("", "")
+    values = {"in_both": 1, "explained": 0, "only_v2": 0, "v1_ms": 1, "v2_ms": 1, "role": "attendee"}
+    budget.count_afresh(by=None)
+    Comparison.objects.create(
+        origin="shadow", event_id=cast.event.id, person_id=cast.dealer.id, mismatches=2, at=timezone.now(), **values
+    )
+    assert told("v2").startswith("Beware, the share of people could not be raised now: 2 messages that v1 has")
+    assert read_models.live() == "v2"
+    assert (told("v2"), told("v1")) == ("", "")
 
 
 def test_nobody_and_no_model_of_that_name(cast):

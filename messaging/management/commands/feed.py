@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import User
 from api.fields import parse_id
 from events.models import Event
-from rollout import names, read_models, shadow
+from rollout import flags, names, read_models, shadow
 from rollout.models import Flag, LiveModel
 
 BAR = 40
@@ -51,6 +51,11 @@ class Command(BaseCommand):
             self.stdout.write(f"The flag {flag.name} gives v2 to {says}, and to those whom it names.")
 
     def _swap(self, *, to, by, **options) -> None:
+        if to == read_models.V2 != read_models.live() and (
+            reason := flags.against_raising(names.MESSAGES_READMODEL_V2)
+        ):
+            # A swap is the operator's word, and also how one goes on in need; but nobody should overlook this.
+            self.stderr.write(f"Beware, the share of people could not be raised now: {reason}")
         try:
             is_changed = read_models.swap(to, by=_person(by) if by else None, announce=self.stderr.write)
         except read_models.SwapFailed as error:

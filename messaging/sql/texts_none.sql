@@ -1,0 +1,1 @@
+-- No texts were asked for.

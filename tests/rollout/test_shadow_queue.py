@@ -1,0 +1,39 @@
+"""Comparisons wait in a queue of their own, however many they are."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from celery import current_app
+
+from rollout import tasks
+
+PROCFILE = Path(__file__).parents[2] / "Procfile"
+CANARY = "api.tasks.canary"
+WAITING = 60
+
+
+def test_a_worker_takes_what_people_wait_for_between_comparisons():
+    for _ in range(WAITING):
+        tasks.compare_read_models.delay("event", "person", 50, None)
+    current_app.send_task(CANARY, kwargs={"sent_by": "test"})
+    taken: list[str] = []
+
+    def take(_, message) -> None:
+        taken.append(message.headers["task"])
+        message.ack()
+
+    with current_app.connection_for_read() as connection, connection.channel() as channel:
+        channel.basic_qos(0, 2, False)
+        # The queues that a worker takes from where it is told of none.
+        with current_app.amqp.TaskConsumer(channel, callbacks=[take]):
+            while CANARY not in taken:
+                connection.drain_events(timeout=30)
+    # By turns; what other tests left in the other queue may stand before it.
+    assert taken.count("rollout.tasks.compare_read_models") < WAITING / 3
+
+
+def test_the_worker_of_the_procfile_takes_from_all_queues():
+    (line,) = [line for line in PROCFILE.read_text().splitlines() if line.startswith("worker:")]
+    assert not {"-Q", "--queues", "-X"} & set(shlex.split(line))
