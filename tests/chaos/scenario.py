@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from accounts.models import User
 from broadcasts.models import Broadcast
@@ -19,8 +19,8 @@ from tests.chaos.house import GROUP, House
 from tests.conftest import Cast
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
-TEXTS = int(os.environ.get("CALLBOARD_CHAOS_TEXTS", "10000" if IS_LONG else "60"))
-BROADCASTS = 4 if IS_LONG else 3
+TEXTS = int(os.environ.get("CALLBOARD_CHAOS_TEXTS", "10000" if IS_LONG else "48"))
+BROADCASTS = 4 if IS_LONG else 2
 SECONDS = 3600 if IS_LONG else 120
 WORKERS = ("worker-1", "worker-2")
 
@@ -36,7 +36,7 @@ class Scenario:
         self.phones = crowd(cast, texts // broadcasts)
         self.number, self.contents = broadcasts, []
         self.injected: Counter[str] = Counter()
-        self.before = house.counts()
+        self.counted: Counter[str] = house.counts()
         self.began_at = time.monotonic()
 
     def publish(self) -> None:
@@ -50,11 +50,14 @@ class Scenario:
 
     def run(self, deeds: list[Deed] | None = None, upkeep: Deed = lambda: None) -> Findings:
         """`upkeep` is called all the time."""
-        for _ in range(self.number):
-            self.publish()
-        self.go_on_until_settled(list(deeds or []), upkeep)
+        self.publish_and_settle(deeds or (), upkeep)
         self.house.end_work()
         return self.findings()
+
+    def publish_and_settle(self, deeds: Iterable[Deed] = (), upkeep: Deed = lambda: None) -> None:
+        for _ in range(self.number):
+            self.publish()
+        self.go_on_until_settled(list(deeds), upkeep)
 
     def go_on_until_settled(self, deeds: list[Deed], upkeep: Deed) -> None:
         all_deeds = len(deeds)
@@ -89,9 +92,9 @@ class Scenario:
 
     def injections(self) -> Counter[str]:
         """Also those that the simulator injected."""
-        counted = self.house.counts() - self.before
+        counted = self.house.counts() - self.counted
         names = [name for name in self.house.ask("GET", "/faults") if counted[name]]
-        return self.injected + Counter({name: counted[name] for name in names})
+        return Counter({**self.injected, **{name: counted[name] for name in names}})
 
     def row(self, found: Findings) -> list[str]:
         injected = ", ".join(f"{name} {number}" for name, number in sorted(self.injections().items())) or "none"
