@@ -64,7 +64,7 @@ class Scenario:
         until = time.monotonic() + SECONDS
         while deeds or not self.is_settled():
             assert time.monotonic() < until, (self.states(), self.house.counts(), self.house.logs())
-            done = sum(number for state, number in self.states().items() if state in history.WENT_OUT)
+            done = sum(number for state, number in self.states().items() if state in history.WENT_OUT | history.ENDS)
             if deeds and done >= self.total * (all_deeds - len(deeds)) // (all_deeds + 1):
                 deeds.pop(0)()
             upkeep()
