@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import localize
 
 from api import outgoing
 from api.models import WebhookAttempt, WebhookNotice, WebhookReceiver
@@ -12,12 +16,17 @@ from api.outgoing import addresses, receivers, sending, signing
 
 class ReceiverForm(forms.ModelForm):
     types = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, help_text="None of them means all, also those to come."
+        label="Told of",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None of them means all, also those to come.",
     )
 
     class Meta:
         model = WebhookReceiver
         fields = ("name", "url", "types", "is_active")
+        labels = {"url": "Address", "is_active": "Switched on"}
+        widgets = {"name": forms.TextInput(attrs={"size": 60}), "url": forms.TextInput(attrs={"size": 80})}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -34,12 +43,22 @@ class ReceiverForm(forms.ModelForm):
 @admin.register(WebhookReceiver)
 class WebhookReceiverAdmin(admin.ModelAdmin):
     form = ReceiverForm
-    list_display = ("name", "url", "shown_types", "is_active", "created_at")
+    list_display = ("name", "is_active", "host", "shown_types", "paused")
     list_filter = ("is_active",)
     ordering = ("name", "id")
     actions = ("change_secret", "send_test")
-    readonly_fields = ("id", "secret", "old_secret_until", "created_at")
+    readonly_fields = ("id", "secret", "old_secret_until", "paused", "created_at")
     fields = ("name", "url", "types", "is_active", *readonly_fields)
+
+    @admin.display(description="at", ordering="url")
+    def host(self, receiver: WebhookReceiver) -> str:
+        return urlsplit(receiver.url).netloc
+
+    @admin.display(description="left alone until")
+    def paused(self, receiver: WebhookReceiver) -> str:
+        """It did not answer, or slowly; what waits for it is tried again then."""
+        is_paused = receiver.paused_until and receiver.paused_until > timezone.now()
+        return localize(receiver.paused_until) if is_paused else "–"
 
     @admin.display(description="told of")
     def shown_types(self, receiver: WebhookReceiver) -> str:
@@ -97,14 +116,15 @@ class OnlyShown:
 
 class AttemptInline(OnlyShown, admin.TabularInline):
     model = WebhookAttempt
-    fields = ("began_at", "milliseconds", "status_code", "fault")
+    # When it began is what each is called.
+    fields = ("milliseconds", "status_code", "fault")
     ordering = ("id",)
     verbose_name_plural = "attempts"
 
 
 @admin.register(WebhookNotice)
 class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
-    list_display = ("created_at", "type", "receiver", "status", "attempts", "next", "delivered_at")
+    list_display = ("created_at", "type", "status", "attempts", "next", "receiver", "delivered_at")
     list_filter = ("status", "type", "receiver", "created_at")
     list_select_related = ("receiver",)
     search_fields = ("id__exact",)
@@ -115,8 +135,8 @@ class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
     actions = ("send_again",)
 
     @admin.display(description="next attempt")
-    def next(self, notice: WebhookNotice):
-        return notice.next_attempt_at if notice.status == WebhookNotice.Status.WAITING else None
+    def next(self, notice: WebhookNotice) -> str:
+        return localize(notice.next_attempt_at) if notice.status == WebhookNotice.Status.WAITING else "–"
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("api.change_webhooknotice")

@@ -130,4 +130,4 @@ class WebhookAttempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.status_code or self.fault)
+        return f"{self.began_at:%Y-%m-%d %H:%M:%S}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
@@ -24,11 +25,18 @@ def after_commit(task: str, *arguments: str) -> None:
     transaction.on_commit(partial(send, task, *arguments), robust=True)
 
 
-def send(task: str, *arguments: str, expires: float | None = None) -> None:
+def send(task: str, *arguments: Any, expires: float | None = None) -> bool:
+    """Whether it is on its way."""
     try:
         # Celery would hold whoever sends for seconds before it says that nobody answers.
         redis.run(_ANSWER, [], [])
         current_app.send_task(task, args=arguments, expires=expires, retry=True, retry_policy=_RETRY)
+    except redis.RedisAway:
+        # Who asked first has said why.
+        logger.warning("a wake-up was not sent: Redis is away")
+        return False
     except Exception as error:
         # Broker libraries raise errors of their own, of Redis and of sockets.
         logger.warning("a wake-up was not sent: %s", type(error).__name__, exc_info=error)
+        return False
+    return True

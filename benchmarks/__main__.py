@@ -16,13 +16,15 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, policies, profile, send, stand, start, table, texts
+from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, table, texts
 from benchmarks.calls import Event
 
 SCENARIOS = {
     "send": send.run,
     "start": start.run,
+    "rules": rules.run,
     "broadcasts": broadcasts.run,
+    "plan": plan.run,
     "feed": feed.run,
     "policies": policies.run,
     "texts": texts.run,

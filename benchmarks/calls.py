@@ -55,6 +55,13 @@ class Event:
             rows = database.execute(query, [self.id, openings, number]).fetchall()
         return self._with_tokens(rows)
 
+    def broadcasters(self) -> list[str]:
+        """Tokens of the MVP dealers, who have no quota, well mixed."""
+        query = "SELECT user_id, user_id AS id FROM events_membership WHERE event_id = %s AND role = 'mvp_dealer'"
+        with self.stand.database() as database:
+            rows = database.execute(query, [self.id]).fetchall()
+        return [token for token, _ in self._with_tokens(rows)]
+
     def _with_tokens(self, rows: list) -> list[tuple[str, str]]:
         found = [(self.tokens[str(row.user_id)], str(row.id)) for row in rows if str(row.user_id) in self.tokens]
         random.Random(1).shuffle(found)
@@ -67,6 +74,13 @@ def sends(target: Target, senders: list[tuple[str, str]], *, with_key: bool = Fa
         body = json.dumps({"content": f"{TEXT} {next(numbers)}"}).encode()
         key = {"Idempotency_Key": str(uuid4())} if with_key else {}
         yield target.request("POST", f"/api/v1/conversations/{conversation}/messages", body, token=token, **key)
+
+
+def broadcasts(target: Target, event: Event) -> Iterator[bytes]:
+    for number, token in enumerate(itertools.cycle(event.broadcasters()), 1):
+        body = {"kind": "announcement", "content": f"{TEXT} {number}", "roles": ["attendee"]}
+        path = f"/api/v1/events/{event.id}/broadcasts"
+        yield target.request("POST", path, json.dumps(body).encode(), token=token)
 
 
 def starts(target: Target, event: Event, strangers: list[tuple[str, str]]) -> Iterator[bytes]:
@@ -86,6 +100,7 @@ class Answers:
 
     messages: list[str] = field(default_factory=list)
     conversations: list[str] = field(default_factory=list)
+    broadcasts: list[str] = field(default_factory=list)
 
     def sent(self, status: int, body: bytes) -> None:
         if status == 201:
@@ -97,6 +112,10 @@ class Answers:
             self.conversations.append(answer["conversation"]["id"])
             self.messages.append(answer["message"]["id"])
 
+    def ordered(self, status: int, body: bytes) -> None:
+        if status == 201:
+            self.broadcasts.append(json.loads(body)["id"])
+
     def missing_messages(self, stand: Stand) -> int:
         """How many are not there whole: the message, its one delivery, its row in the log."""
         return self._missing(stand, "whole_messages", self.messages)
@@ -104,6 +123,10 @@ class Answers:
     def missing_conversations(self, stand: Stand) -> int:
         """How many are not there whole: two people, the first message, its delivery, both named by the conversation."""
         return self._missing(stand, "whole_conversations", self.conversations)
+
+    def missing_broadcasts(self, stand: Stand) -> int:
+        """How many are not published, or not with as many deliveries as people whom they concern."""
+        return self._missing(stand, "whole_broadcasts", self.broadcasts)
 
     def _missing(self, stand: Stand, query: str, ids: list[str]) -> int:
         with stand.database() as database:

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from accounts.admin import OnlyShown
 from accounts.models import User
@@ -22,7 +23,7 @@ DELIVERIES_A_PAGE = 50
 
 @admin.register(Broadcast)
 class BroadcastAdmin(OnlyShown):
-    list_display = ("created_at", "status", "kind", "beginning", "event", "sender", "send_at", "audience", "sms")
+    list_display = ("created_at", "status", "kind", "sender", "audience", "send_at", "event", "beginning")
     list_filter = ("status", "kind", "sms", "created_at", "event")
     list_select_related = ("event", "sender")
     search_fields = ("id__exact", "message__id__exact", "event__slug__exact", "sender__username__exact")
@@ -49,7 +50,7 @@ class BroadcastAdmin(OnlyShown):
 
     @admin.display(description="text")
     def beginning(self, broadcast: Broadcast) -> str:
-        return broadcast.content if len(broadcast.content) <= 60 else f"{broadcast.content[:59]}…"
+        return Truncator(broadcast.content).chars(40)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("broadcasts.change_broadcast")
@@ -104,14 +105,20 @@ class InUse(admin.SimpleListFilter):
 
 @admin.register(Quota)
 class QuotaAdmin(OnlyShown):
-    list_display = ("user", "event", "phase", "used_now", "allowed", "period", "counted_since")
+    list_display = ("user", "event", "phase", "used_now", "limit", "counted_since")
     list_filter = ("phase", InUse, "event")
     list_select_related = ("user", "event")
     search_fields = ("user__username__exact", "event__slug__exact")
-    fields = ("user", "event", "phase", "used_now", "allowed", "period", "counted_since")
+    search_help_text = "A username, or the slug of an event."
+    fields = ("user", "event", "phase", "used_now", "limit", "counted_since", "period")
     ordering = ("-counted_since", "-id")
 
     @admin.display(description="used")
     def used_now(self, quota: Quota) -> int:
         """What was used before the last reset counts no more, also where the nightly job has not come by."""
         return quota.used if quota.counted_since >= quotas.last_reset(timezone.now()) else 0
+
+    @admin.display(description="allowed")
+    def limit(self, quota: Quota) -> int | str:
+        """As it was when they last sent one."""
+        return "no limit" if quota.allowed is None else quota.allowed

@@ -164,4 +164,4 @@ class Quota(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.used} used {self.phase}"
+        return f"{self.user} in {self.event}: {self.get_phase_display().lower()}"

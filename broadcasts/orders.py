@@ -19,8 +19,8 @@ from api.errors import ConfirmationRequired, ValidationError
 from broadcasts import audience, notices, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
-from events.access import Seat
-from messaging import publishing, segments
+from events.access import Seat, moderates_as_staff
+from messaging import gates, publishing, segments
 
 DELIVER = "broadcasts.tasks.deliver"
 
@@ -49,14 +49,14 @@ def accept(seat: Seat, order: Order, *, by: User, now: datetime | None = None) -
     """Takes a unit and keeps the order; where it goes out at once, the message stands with it."""
     now = now or timezone.now()
     with acting_as(by):
-        _check(seat, order, now)
+        verdict = _check(seat, order, now)
         if order.sms and not order.confirm:
             reach = _reach(seat, order, now)
             if reach.needs_confirmation:
                 raise ConfirmationRequired(_preview(seat, order, reach, now))
         with as_owner():
             taken = quotas.take(seat.event, seat.membership.role, user_id=by.id, now=now)
-            broadcast = _keep(seat, order, taken, now)
+            broadcast = _keep(seat, order, taken, verdict, now)
             audit.record(by=by, action="broadcast_accepted", target=broadcast, event_id=broadcast.event_id)
             progress.tell(broadcast)
             if taken.is_last:
@@ -67,7 +67,8 @@ def accept(seat: Seat, order: Order, *, by: User, now: datetime | None = None) -
 def cancel(broadcast: Broadcast, seat: Seat, *, by: User) -> None:
     """While it waits for its time: by its author, or whoever moderates its event."""
     is_own = broadcast.sender_id == by.id
-    reason = rules.against_cancelling(seat.membership, is_own=is_own, is_staff=by.is_staff, now=timezone.now())
+    is_staff = moderates_as_staff(by)
+    reason = rules.against_cancelling(seat.membership, is_own=is_own, is_staff=is_staff, now=timezone.now())
     rules.refuse(reason, seat.membership)
     with acting_as(by), as_owner():
         states.move(broadcast, "cancel", is_refunded=True)
@@ -76,8 +77,12 @@ def cancel(broadcast: Broadcast, seat: Seat, *, by: User) -> None:
         progress.tell(broadcast)
 
 
-def _check(seat: Seat, order: Order, now: datetime) -> None:
+def _check(seat: Seat, order: Order, now: datetime) -> gates.Verdict:
+    """What stands against it is raised; what content rules remark is answered."""
     rules.refuse(rules.against_broadcasting(seat.membership, order.roles, now=now), seat.membership)
+    verdict = gates.judge(order.content, event_id=seat.event.id, by=seat.user)
+    if not passes(verdict):
+        rules.refuse(rules.CONTENT_RULE)
     errors = []
     if order.send_at and order.send_at <= now:
         errors.append(("#/send_at", "Give a time to come."))
@@ -85,6 +90,12 @@ def _check(seat: Seat, order: Order, now: datetime) -> None:
         errors.append(("#/valid_until", "Give a time after the one at which it goes out."))
     if errors:
         raise ValidationError(errors)
+    return verdict
+
+
+def passes(verdict: gates.Verdict) -> bool:
+    """A broadcast is not held back for review, it has no such state: what would be does not pass."""
+    return verdict.outcome == gates.PASS
 
 
 def _reach(seat: Seat, order: Order, now: datetime) -> audience.Reach:
@@ -105,7 +116,7 @@ def _preview(seat: Seat, order: Order, reach: audience.Reach, now: datetime) -> 
     }
 
 
-def _keep(seat: Seat, order: Order, taken: quotas.Taken, now: datetime) -> Broadcast:
+def _keep(seat: Seat, order: Order, taken: quotas.Taken, verdict: gates.Verdict, now: datetime) -> Broadcast:
     broadcast = Broadcast(
         event=seat.event,
         sender=seat.user,
@@ -123,12 +134,12 @@ def _keep(seat: Seat, order: Order, taken: quotas.Taken, now: datetime) -> Broad
     )
     if order.send_at is None:
         broadcast.status = Broadcast.Status.PUBLISHING
-        put_out(broadcast)
+        put_out(broadcast, verdict)
     broadcast.save(force_insert=True)
     return broadcast
 
 
-def put_out(broadcast: Broadcast) -> None:
+def put_out(broadcast: Broadcast, verdict: gates.Verdict) -> None:
     """The message stands, and a worker hears of it; the row is the caller's to write."""
     message = publishing.publish(
         by=broadcast.sender,
@@ -138,6 +149,7 @@ def put_out(broadcast: Broadcast) -> None:
         roles=broadcast.roles,
         tags=broadcast.tags,
     )
+    gates.settle(message.id, verdict)
     broadcast.message_id = message.id
     broadcast.audience = audience.count(
         broadcast, event_id=broadcast.event_id, sender_id=broadcast.sender_id, at=message.created_at

@@ -20,6 +20,7 @@ from broadcasts import notices, orders, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
 from events.models import Membership
+from messaging import gates
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ NOT_ALLOWED = {
     rules.MUTED: "its sender was muted in the event at that time",
     rules.NOT_MEMBER: "its sender was no member of the event any more",
     rules.ROLE: "its sender's role did not allow it any more",
+    rules.CONTENT_RULE: "a content rule of the event did not let its text pass",
 }
 MAINTENANCE = "writing was switched off for maintenance"
 NOBODY = "no worker was there to publish it"
@@ -79,9 +81,12 @@ def _next_due(now: datetime) -> Broadcast | None:
 def _move_on(broadcast: Broadcast, now: datetime) -> None:
     if cause := _lateness(broadcast, now):
         return give_up(broadcast, "expire", cause)
-    if cause := _refusal(broadcast, now):
-        return give_up(broadcast, "fail", cause)
-    orders.put_out(broadcast)
+    if reason := _refusal(broadcast, now):
+        return give_up(broadcast, "fail", NOT_ALLOWED[reason])
+    verdict = gates.judge(broadcast.content, event_id=broadcast.event_id, by=broadcast.sender)
+    if not orders.passes(verdict):
+        return give_up(broadcast, "fail", NOT_ALLOWED[rules.CONTENT_RULE])
+    orders.put_out(broadcast, verdict)
     states.move(
         broadcast, "publish", message_id=broadcast.message_id, audience=broadcast.audience, faults=0, lease_until=None
     )
@@ -103,7 +108,7 @@ def _refusal(broadcast: Broadcast, now: datetime) -> str | None:
     reason = rules.against_broadcasting(me, broadcast.roles, now=now)
     if reason is None and not broadcast.sender.is_active:
         reason = rules.NOT_MEMBER
-    return reason and NOT_ALLOWED[reason]
+    return reason
 
 
 def give_up(broadcast: Broadcast, step: str, cause: str) -> None:

@@ -21,12 +21,10 @@ class EachOnce(serializers.ListField):
         return list(dict.fromkeys(super().to_internal_value(data)))
 
 
-class TagsField(EachOnce):
-    child = Text(most=TAG_LENGTH)
-
-    def to_internal_value(self, data):
+class Tag(Text):
+    def to_internal_value(self, value):
         try:
-            return memberships.cleaned_tags(super().to_internal_value(data))
+            return memberships.cleaned_tags([super().to_internal_value(value)])[0]
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from None
 
@@ -37,7 +35,12 @@ class BroadcastBody(Body):
     roles = EachOnce(
         child=Choice(choices=Role.choices), default=list, help_text="Whom it concerns; none is every role."
     )
-    tags = TagsField(default=list, max_length=MOST_TAGS, help_text="Only who shares one of these; none is everyone.")
+    tags = EachOnce(
+        child=Tag(most=TAG_LENGTH),
+        default=list,
+        max_length=MOST_TAGS,
+        help_text="Only who shares one of these; none is everyone.",
+    )
     send_at = Moment(default=None, allow_null=True, help_text="When it goes out; left out, at once.")
     valid_until = Moment(
         default=None,

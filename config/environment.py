@@ -84,6 +84,10 @@ def host_names(raw: str) -> list[str]:
     return names
 
 
+def former_keys(raw: str) -> list[str]:
+    return raw.split()
+
+
 def header_name(raw: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]+", raw):
         raise ValueError("give the name of a header, such as X-Real-IP")

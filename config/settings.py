@@ -17,6 +17,7 @@ from config.environment import (
     currency,
     email_addresses,
     email_server,
+    former_keys,
     header_name,
     host_names,
     identifier,
@@ -43,6 +44,8 @@ PUBLIC_URL = read("CALLBOARD_PUBLIC_URL", public_url, f"http://127.0.0.1:{PORT}"
 SECRET_KEY = read("SECRET_KEY", str, None) or home.secret()
 if not SECRET_KEY:
     raise Misconfigured("SECRET_KEY is not set: give a long random string, or run script/server, which makes one")
+# What signed before: sessions go on, and webhooks carry a signature by each until it is taken away here.
+SECRET_KEY_FALLBACKS = read("SECRET_KEY_FALLBACKS", former_keys, [])
 
 ALLOWED_HOSTS = read("ALLOWED_HOSTS", host_names, [urlsplit(PUBLIC_URL).hostname, "127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -139,6 +142,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# Of times in the admin.
+FORMAT_MODULE_PATH = "config.formats"
 
 # --- People ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from events import rules
-from events.access import Seat
+from events.access import Seat, moderates_as_staff
 from events.rules import Role, Standing
 
 Quota = Callable[[Seat], dict | None]
@@ -31,7 +31,7 @@ def of(seat: Seat, *, now: datetime) -> dict:
             role for role in Role.values if rules.against_broadcasting(me, [role], now=now) is None
         ],
         "can_offer_help": rules.against_offering_help(me, now=now) is None,
-        "can_moderate": rules.against_moderating(me, is_staff=seat.user.is_staff, now=now) is None,
+        "can_moderate": rules.against_moderating(me, is_staff=moderates_as_staff(seat.user), now=now) is None,
         "muted_until": me.muted_until if rules.is_muted(me, now=now) else None,
         "suspended_until": me.suspended_until if rules.is_suspended(me, now=now) else None,
         "broadcast_quota": _quota(seat) if _quota and me and me.role in rules.MAY_BROADCAST_TO else None,

@@ -70,7 +70,7 @@ MAY_BROADCAST_TO: dict[str, frozenset[str]] = {
 # Whose broadcast may name no role at all, which is everyone.
 MAY_BROADCAST_TO_ALL = frozenset({Role.ORGANIZER})
 
-# In their own event; staff everywhere.
+# In their own event; everywhere staff who may work on cases (`access.moderates_as_staff`).
 MAY_MODERATE = frozenset({Role.ORGANIZER, Role.MODERATOR})
 
 # Whose broadcasts they see besides their own: all. In their own event; staff everywhere.

@@ -188,6 +188,10 @@ def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, con
         if facts.existing_id is None:
             raise RuntimeError("the database refused a conversation that the rules allow")
         raise ConversationExists(facts.existing_id)
+    if facts.existing_id:
+        # The other had begun it with something that is held, of which this person is to know nothing.
+        conversation_id = facts.existing_id
+        (shown,) = in_one_trip(by, reads.conversation(conversation_id))
     return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts, by))
 
 

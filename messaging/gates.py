@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     remarks: Any = None
 
 
-# Of a text that this person is about to say in this event; in a transaction in their name.
+# Of a text that this person is about to say in this event; in a transaction in their name or the owner's.
 Judge = Callable[[str, UUID, User], Verdict]
 
 
@@ -71,12 +71,32 @@ def through(write: Callable[[UUID | None, str], Any], *, message_id: UUID, conte
     raise RuntimeError("the gate's rules changed faster than a message could be judged")
 
 
+def judge(content: str, *, event_id: UUID, by: User) -> Verdict:
+    """What the gate says now of a text that no function with a stamp writes; the caller is in that transaction."""
+    with as_owner():
+        if _stamp() != _known.stamp:
+            reload()
+        known = _known
+        return known.judge(content, event_id, by) if known.judge else Verdict()
+
+
+def settle(message_id: UUID, verdict: Verdict) -> None:
+    """Of a message that now stands."""
+    if verdict.remarks:
+        with as_owner():
+            _gate.settle(message_id, verdict.remarks)
+
+
 def reload() -> None:
     """The stamp first: what changes in between shows at the next look."""
     global _known
     with as_owner():
-        stamp = GateStamp.objects.values_list("stamp", flat=True).first()
+        stamp = _stamp()
         _known = Known(stamp, _gate.load() if _gate else None)
+
+
+def _stamp() -> UUID | None:
+    return GateStamp.objects.values_list("stamp", flat=True).first()
 
 
 def refuse_if_any(facts: Any) -> None:
@@ -90,9 +110,8 @@ def _judged(known: Known, write: Callable, message_id: UUID, content: str, place
         event_id = place()
         verdict = known.judge(content, event_id, by) if event_id else Verdict()
         facts = write(known.stamp, verdict.outcome)
-        if _answer(facts).sent_at and verdict.remarks:
-            with as_owner():
-                _gate.settle(message_id, verdict.remarks)
+        if _answer(facts).sent_at:
+            settle(message_id, verdict)
         return facts
 
 

@@ -111,6 +111,25 @@ class Participant(models.Model):
         ]
 
 
+class Expected(models.Model):
+    """Somebody who is in a conversation from its first message on, of which they do not know while that is held.
+
+    They become participants when something in it is let out, or passes; until then nothing shows them that it is there.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="expected", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+
+    class Meta:
+        constraints = [
+            # Nobody is expected twice; whom a conversation waits for.
+            models.UniqueConstraint(fields=["conversation", "user"], name="expected_unique"),
+        ]
+
+
 class Message(models.Model):
     """What was said: in a conversation, to the event at large, or to the members with certain tags."""
 

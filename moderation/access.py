@@ -11,6 +11,7 @@ from accounts.models import User
 from api.database import acting_as, as_owner
 from api.errors import NotFound
 from events import rules
+from events.access import moderates_as_staff
 from events.models import Membership
 from moderation.models import Case, Report, Sanction
 
@@ -59,16 +60,16 @@ def membership(event_id: UUID, *, by: User) -> Membership | None:
 
 def is_moderator(me: Membership | None, *, by: User) -> bool:
     """By role; what a sanction takes away is told as such."""
-    return by.is_staff or rules.is_member(me) and me.role in rules.MAY_MODERATE
+    return rules.is_member(me) and me.role in rules.MAY_MODERATE or moderates_as_staff(by)
 
 
 def refuse_bystander(me: Membership | None, *, by: User) -> None:
-    rules.refuse(rules.against_moderating(me, is_staff=by.is_staff, now=timezone.now()), me)
+    rules.refuse(rules.against_moderating(me, is_staff=moderates_as_staff(by), now=timezone.now()), me)
 
 
 def moderated_events(*, by: User) -> list[UUID] | None:
     """Of which events this person sees the cases; None is all. Raises the refusal where there is none."""
-    if by.is_staff:
+    if moderates_as_staff(by):
         return None
     mine = [one for one in Membership.objects.current().filter(user=by) if one.role in rules.MAY_MODERATE]
     now = timezone.now()

@@ -6,9 +6,11 @@ and noted by whoever still holds the claim; any number of beats and workers may 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -19,6 +21,7 @@ from django.utils import timezone
 from api import outgoing, wakeups
 from moderation.models import Case, CaseAlert
 from moderation.sql import statement
+from moderation.states import OPEN
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +29,8 @@ OPENED, OVERDUE = "case.opened", "case.overdue"
 TYPES = (OPENED, OVERDUE)
 SEND = "moderation.tasks.send_alerts"
 
-# Longer than a mail server may take.
-LEASE = timedelta(minutes=2)
+# Words of the dialogue with a mail server besides one for each address; each may take as long as is set.
+MOST_WORDS = 15
 # One e-mail tells of up to so many.
 MOST_IN_ONE = 100
 LONGEST_PAUSE = timedelta(hours=1)
@@ -76,15 +79,23 @@ def _claim(kind: str, now: datetime) -> tuple[UUID, list[CaseAlert]] | None:
     for alert in found:
         alert.attempts += 1
         alert.lease_token = token
-        alert.next_attempt_at = now + LEASE
+        alert.next_attempt_at = now + lease()
     CaseAlert.objects.bulk_update(found, ["attempts", "lease_token", "next_attempt_at"])
     return token, found
 
 
+def lease() -> timedelta:
+    """Longer than a mail server may take for one e-mail."""
+    return timedelta(seconds=settings.EMAIL_TIMEOUT * (MOST_WORDS + len(settings.MODERATOR_EMAILS)))
+
+
 def _send(kind: str, token: UUID, alerts: Sequence[CaseAlert]) -> int:
     mine = CaseAlert.objects.filter(lease_token=token)
+    # What was decided meanwhile waits for nobody; and a case that was opened twice is one.
+    waiting = {alert.case_id: alert for alert in alerts if alert.case.status in OPEN}
     try:
-        _mail(kind, [alert.case for alert in alerts])
+        if waiting:
+            _mail(kind, list(waiting.values()))
     except Exception as error:
         # Mail libraries raise errors of their own and of sockets; addresses may stand in their messages.
         logger.warning("an e-mail to moderators was not sent: %s", type(error).__name__)
@@ -94,10 +105,11 @@ def _send(kind: str, token: UUID, alerts: Sequence[CaseAlert]) -> int:
     return mine.update(lease_token=None, sent_at=timezone.now())
 
 
-def _mail(kind: str, cases: Sequence[Case]) -> None:
+def _mail(kind: str, alerts: Sequence[CaseAlert]) -> None:
     """Ids, states and times: what was written stays in the house."""
     if not settings.MODERATOR_EMAILS:
         return
+    cases = [alert.case for alert in alerts]
     what = _SUBJECTS[kind]
     subject = f"A case {what}" if len(cases) == 1 else f"{len(cases)} cases: each {what}"
     lines = [
@@ -110,7 +122,14 @@ def _mail(kind: str, cases: Sequence[Case]) -> None:
         body="\n".join(lines) + "\n",
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=settings.MODERATOR_EMAILS,
+        headers={"Message-ID": _message_id(alerts)},
     ).send()
+
+
+def _message_id(alerts: Sequence[CaseAlert]) -> str:
+    """The same when the same is sent again, after a server that did not say whether it took it: shown once."""
+    told = ",".join(sorted(str(alert.id) for alert in alerts))
+    return f"<{hashlib.sha256(told.encode()).hexdigest()[:32]}@{urlsplit(settings.PUBLIC_URL).hostname}>"
 
 
 def _data(case: Case, *, number: int) -> dict:

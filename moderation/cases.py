@@ -19,6 +19,7 @@ from accounts import audit
 from accounts.models import User
 from api.database import acting_as, as_owner
 from api.errors import InvalidState
+from events.access import moderates_as_staff
 from messaging import log
 from messaging.models import Message
 from moderation import access, alerts, evidence, figures, states
@@ -89,7 +90,7 @@ def hand_back(found: access.FoundCase, *, by: User) -> Case:
         access.refuse_bystander(found.me, by=by)
         with as_owner():
             case = lock(found.case)
-            if case.claimed_by_id != by.id and not by.is_staff:
+            if case.claimed_by_id != by.id and not moderates_as_staff(by):
                 raise InvalidState(case.status)
             _move(case, "hand_back", claimed_by=None, claimed_at=None, waiting_since=timezone.now())
             record("case_handed_back", case, by=by)

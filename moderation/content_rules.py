@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from api.errors import InvalidState
 from events import rules
+from events.access import moderates_as_staff
 from events.models import Membership
 from messaging.models import Message
 from moderation import access, folding
@@ -64,6 +65,8 @@ def try_rule(
 ) -> Trial:
     """What it would have caught of what was said; ids and counts, no texts."""
     _refuse_if_any(rule, by=by)
+    rule.refresh_from_db()
+    as_it_was = _definition(rule)
     now = now or timezone.now()
     caught, senders = deque(maxlen=20), set()
     tried = number = 0
@@ -74,6 +77,9 @@ def try_rule(
             caught.append(message.id)
             senders.add(message.sender_id)
     with transaction.atomic():
+        _lock(rule)
+        if _definition(rule) != as_it_was:
+            raise InvalidState("changed", "The rule was changed while it was tried: try it as it is now.")
         _set(rule, tried_at=now, tried_on=tried, would_have_caught=number)
         _record("content_rule_tried", rule, by=by, tried_on=tried, caught=number)
     return Trial(tried, number, len(senders), list(caught)[::-1])
@@ -82,7 +88,7 @@ def try_rule(
 @transaction.atomic
 def switch_on(rule: ContentRule, *, by: User | None) -> None:
     _refuse_if_any(rule, by=by)
-    rule.refresh_from_db()
+    _lock(rule)
     if rule.tried_at is None:
         raise InvalidState("untried", "Try it on what was said before, and look at what it would have caught.")
     _set(rule, is_active=True)
@@ -130,18 +136,30 @@ def _joined(rule: ContentRule) -> Iterator[tuple[tuple, datetime]]:
 
 
 def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
-    """Words in the order given, each once; one that folds to nothing would be found everywhere."""
+    """Words in the order given, each once; one that folds to nothing would be found everywhere, and a rule that waits
+    for more messages than are looked at would never find anything."""
     if "words" in values:
         words = list(dict.fromkeys(word.strip() for word in values["words"]))
         if any(not folding.words(word).strip() for word in words):
             raise ValueError("A blocked word needs a letter or a digit.")
         values = {**values, "words": words}
+    if (values.get("most") or 0) > MOST_LOOKED_AT:
+        raise ValueError(f"No more than {MOST_LOOKED_AT} messages of a person are looked at.")
     return values
+
+
+def _lock(rule: ContentRule) -> None:
+    """And what stands there now: somebody else may have changed it."""
+    rule.refresh_from_db(from_queryset=ContentRule.objects.select_for_update())
+
+
+def _definition(rule: ContentRule) -> dict[str, Any]:
+    return {name: getattr(rule, name) for name in CHANGEABLE if name != "name"}
 
 
 def _refuse_if_any(rule: ContentRule, *, by: User | None) -> None:
     """An event's are its moderators', those of every event staff's; a command's are the operator's."""
-    if by is None or by.is_staff:
+    if by is None or moderates_as_staff(by):
         return
     if rule.event_id is None:
         rules.refuse(rules.ROLE)

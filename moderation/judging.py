@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,19 +15,13 @@ from accounts.models import User
 from events.models import Membership
 from messaging.gates import HOLD, PASS, REFUSE, Judge, Verdict
 from messaging.models import Message
-from moderation import figures, folding
+from moderation import figures, folding, links
 from moderation.models import ContentRule
 
 Kind, Outcome = ContentRule.Kind, ContentRule.Outcome
 COUNTING = (Kind.REPEATED_TEXT, Kind.FLOOD)
 # However long a rule looks back: the latest so many are looked at.
 MOST_LOOKED_AT = 1000
-
-_ENDINGS = (
-    "com|net|org|info|biz|io|co|me|ly|gl|app|dev|shop|store|online|site|xyz|top|club|live|link|click|page|space|tv|cc|gg|"
-    "eu|de|at|ch|fr|it|es|pt|nl|be|pl|cz|dk|se|no|fi|uk|ie|us|ca|au|nz|jp|cn|in|ru|ua|br|mx"
-)
-_LINK = re.compile(rf"https?://|\bwww\.|(?<![\w@])[\w-]+(?:\.[\w-]+)*\.(?:{_ENDINGS})(?![\w.-]*\w)", re.IGNORECASE)
 
 
 class Said(NamedTuple):
@@ -45,12 +38,8 @@ class Draft:
         self._joined_at, self._earlier = joined_at, earlier
 
     @cached_property
-    def words(self) -> str:
-        return folding.words(self.content)
-
-    @cached_property
-    def skeleton(self) -> str:
-        return folding.skeleton(self.content)
+    def folded(self) -> folding.Folded:
+        return folding.Folded(self.content)
 
     @cached_property
     def joined_at(self) -> datetime | None:
@@ -67,25 +56,26 @@ def is_caught(rule: ContentRule, draft: Draft) -> bool:
 
 
 def _has_blocked_words(rule: ContentRule, draft: Draft) -> bool:
-    return any(word in draft.words for word in _folded(rule))
+    return any(folding.finds(word, draft.folded) for word in _folded(rule))
 
 
 def _folded(rule: ContentRule) -> list[str]:
-    """Once for each rule that a process knows."""
-    if not hasattr(rule, "folded_words"):
-        rule.folded_words = [folding.words(word) for word in rule.words]
-    return rule.folded_words
+    """Once for each rule that a process knows, and its words."""
+    known = getattr(rule, "folded_words", None)
+    if known is None or known[0] != rule.words:
+        known = rule.folded_words = (list(rule.words), [folding.words(word) for word in rule.words])
+    return known[1]
 
 
 def _links_as_new_member(rule: ContentRule, draft: Draft) -> bool:
-    # Folded, because a link may be cut by what is not seen; the text itself, because folding turns letters.
-    if not (_LINK.search(draft.content) or _LINK.search(draft.skeleton)):
+    if not links.are_in(draft.content, draft.folded.skeleton):
         return False
     return draft.joined_at is not None and draft.now - draft.joined_at < timedelta(seconds=rule.seconds)
 
 
 def _repeats_itself(rule: ContentRule, draft: Draft) -> bool:
-    return sum(folding.skeleton(said.content) == draft.skeleton for said in _recent(rule, draft)) >= rule.most
+    mark = folding.mark(draft.content)
+    return sum(folding.mark(said.content) == mark for said in _recent(rule, draft)) >= rule.most
 
 
 def _floods(rule: ContentRule, draft: Draft) -> bool:

@@ -94,7 +94,7 @@ def take_back(sanction: Sanction, *, reason: str, by: User, now: datetime) -> No
     others = Sanction.objects.standing(now).filter(event=sanction.event_id, user=sanction.user_id, type=sanction.type)
     if membership and sanction.type in UNTIL:
         _set(membership, UNTIL[sanction.type], others.aggregate(until=Max("ends_at"))["until"])
-    elif membership and sanction.type == "remove_member" and membership.removed_at and not others.exists():
+    elif membership and _is_out_by_sanction(membership) and sanction.type == "remove_member" and not others.exists():
         memberships.add(
             event=membership.event, user=membership.user, role=membership.role, tags=membership.tags, by=by, now=now
         )
@@ -104,6 +104,12 @@ def take_back(sanction: Sanction, *, reason: str, by: User, now: datetime) -> No
 def _locked_membership(sanction: Sanction) -> Membership | None:
     found = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("event", "user")
     return found.filter(event=sanction.event_id, user=sanction.user_id).first()
+
+
+def _is_out_by_sanction(membership: Membership) -> bool:
+    """Rather than by staff, before it or since. The sanction that takes somebody out does so as it starts."""
+    mine = Sanction.objects.filter(event=membership.event_id, user=membership.user_id, type="remove_member")
+    return membership.removed_at is not None and mine.filter(starts_at=membership.removed_at).exists()
 
 
 def _set(membership: Membership, field: str, until: datetime | None) -> None:

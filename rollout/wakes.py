@@ -1,25 +1,23 @@
 """Sending comparisons on their way, from a thread of its own.
 
-Measured: with Redis away, Celery holds whoever sends for 6 s, and for 10 s where it takes the call and does not answer.
-So a request only puts a few ids into a short queue; what does not fit, or cannot be sent, is left out and counted.
+Nothing but a figure hangs on them, so a request does not wait for Redis even as long as a wake-up may: it only puts a
+few ids into a short queue. What does not fit, or cannot be sent, is left out and counted.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import threading
 import time
 from typing import Any
 
+from api import wakeups
 from rollout import figures
 
-logger = logging.getLogger(__name__)
-
+COMPARE = "rollout.tasks.compare_read_models"
 MOST_WAITING = 100
 EXPIRES_SECONDS = 60
-PAUSE_SECONDS = 10.0
 
 wakes = figures.counter(
     "shadow_wakes", "Comparisons that were sent to a worker, or left out.", {"outcome": ("sent", "left_out")}
@@ -55,27 +53,10 @@ class _Sender:
                 self._thread.start()
 
     def _keep_sending(self) -> None:
-        silent_until = 0.0
         while True:
-            arguments = self._waiting.get()
-            is_silent = time.monotonic() < silent_until
-            is_sent = not is_silent and _send(arguments)
-            if not is_silent and not is_sent:
-                silent_until = time.monotonic() + PAUSE_SECONDS
+            is_sent = wakeups.send(COMPARE, *self._waiting.get(), expires=EXPIRES_SECONDS)
             wakes.add(outcome="sent" if is_sent else "left_out")
             self._waiting.task_done()
-
-
-def _send(arguments: list[Any]) -> bool:
-    from rollout.tasks import compare_read_models
-
-    try:
-        compare_read_models.apply_async(arguments, expires=EXPIRES_SECONDS, retry=False)
-    except Exception as error:
-        # Broker libraries raise errors of their own, of Redis and of sockets.
-        logger.warning("a comparison was not sent: %s", type(error).__name__)
-        return False
-    return True
 
 
 _sender = _Sender()

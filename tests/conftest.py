@@ -100,6 +100,18 @@ def make_user(username: str, **fields):
     return user
 
 
+def make_moderating_staff(username: str):
+    """Of the group that a migration makes; after a test that commits, it has to be made anew."""
+    from django.contrib.auth.models import Group, Permission
+
+    user = make_user(username, is_staff=True)
+    group, is_new = Group.objects.get_or_create(name="Moderator")
+    if is_new:
+        group.permissions.add(Permission.objects.get(content_type__app_label="moderation", codename="work_case"))
+    user.groups.add(group)
+    return user
+
+
 def make_event(slug: str = "show", **fields):
     from events.models import Event
 
@@ -125,7 +137,7 @@ def join(event, user, role: str = "attendee", **fields):
 def cast(db) -> Cast:
     event = make_event()
     people = {name: make_user(name) for name in (*Cast.ROLES, "stranger")}
-    people["staff"] = make_user("staff", is_staff=True)
+    people["staff"] = make_moderating_staff("staff")
     for name, role in Cast.ROLES.items():
         join(event, people[name], role, removed_at=timezone.now() if name == "removed" else None)
     return Cast(event=event, **people)

@@ -32,6 +32,7 @@ REACHED = {
     ("events_membership", "SELECT"),
     ("messaging_conversation", "SELECT"),
     ("messaging_delivery", "SELECT"),
+    ("messaging_expected", "SELECT"),
     ("messaging_handed", "SELECT"),
     ("messaging_message", "SELECT"),
     ("messaging_participant", "SELECT"),

@@ -26,6 +26,7 @@ REASONS = {
     "own_help_request",
     "blocked",
     "content_rule",
+    "signature",
     "own_decision",
 }
 _LABEL = re.compile(r"(?P<path>[\w/]*)(?:-)?(?:\?(?P<query>\w+))?(?:>(?P<named>\w+))?(?::(?P<sought>\w+))?")

@@ -219,6 +219,10 @@ POST /broadcasts/{broadcast_id}/cancel
 GET /events/{event_id}/broadcast-quota
   show                                                role role role 200 200 200 404 404 200 401
   elsewhere                                           404 404 404 404 404 404 404 404 200 401
+POST /webhooks/twilio/status
+  -                                                   signature signature signature signature signature signature signature signature signature signature
+POST /webhooks/twilio/inbound
+  -                                                   signature signature signature signature signature signature signature signature signature signature
 """
 
 # Which parameter of the query the `?` of a row names.

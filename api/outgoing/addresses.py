@@ -17,11 +17,12 @@ from django.conf import settings
 CONNECT_SECONDS = 4
 SECONDS = 12
 
-# What the library counts as public: IPv6 in which an IPv4 address is wrapped (NAT64, 6to4, Teredo), which leads who
-# knows where; and special IPv4, which older versions do not know.
+# All of IPv6 that the world routes; the rest wraps IPv4 addresses (NAT64, SIIT, compatible), or is none of its own.
+_ROUTED = ipaddress.ip_network("2000::/3")
+# What the library counts as public: IPv6 in there in which an IPv4 address is wrapped (6to4, Teredo), which leads who
+# knows where; and special networks, which older versions do not know.
 _REFUSED = [
-    ipaddress.ip_network(one)
-    for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.0.0.0/24", "192.88.99.0/24")
+    ipaddress.ip_network(one) for one in ("2002::/16", "2001::/32", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
 ]
 
 
@@ -57,7 +58,7 @@ def is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if found.version == 6 and found.ipv4_mapped:
         found = found.ipv4_mapped
-    if any(found in network for network in _REFUSED):
+    if any(found in network for network in _REFUSED) or (found.version == 6 and found not in _ROUTED):
         return False
     return found.is_global and not found.is_multicast
 
@@ -113,6 +114,7 @@ def _open(host: str, port: int) -> socket.socket:
         opened.settimeout(CONNECT_SECONDS)
         try:
             opened.connect(at)
+            opened.settimeout(SECONDS)
             return opened
         except OSError as error:
             opened.close()

@@ -32,6 +32,8 @@ LEASE = timedelta(seconds=90)
 # Workers have other work: whoever answers slowly, or never, holds up one of them and no more.
 AT_ONCE = 1
 SILENCE = timedelta(minutes=1)
+# Who takes longer than this to answer rests so many times as long, so that the others have most of the time.
+SLOW_MILLISECONDS, RESTS = 1000, 4
 KEPT = timedelta(days=30)
 GONE = 410
 
@@ -101,8 +103,14 @@ def _settle(notice: WebhookNotice, log: WebhookAttempt) -> None:
     if log.status_code == GONE:
         # The other side wants no more; someone has to switch it on again.
         receiver.update(is_active=False)
-    elif log.fault:
-        receiver.update(paused_until=timezone.now() + SILENCE)
+    elif rest := _rest(log):
+        receiver.update(paused_until=timezone.now() + rest)
+
+
+def _rest(log: WebhookAttempt) -> timedelta | None:
+    if log.fault:
+        return SILENCE
+    return timedelta(milliseconds=log.milliseconds * RESTS) if log.milliseconds > SLOW_MILLISECONDS else None
 
 
 def _outcome(notice: WebhookNotice, status_code: int | None) -> dict:

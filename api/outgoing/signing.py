@@ -1,6 +1,7 @@
 """Signatures after Standard Webhooks: HMAC-SHA256 over id, time and body, by one secret or, while it changes, two.
 
-A receiver's secrets are derived from Callboard's own and a number, so that no table and no backup holds one.
+A receiver's secrets are derived from Callboard's own key and a number, so that no table and no backup holds one. Where
+that key changes, the one before signs as well, as long as the settings name it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from api.models import WebhookReceiver
@@ -19,7 +21,7 @@ PREFIX = "whsec_"
 
 def secret(receiver: WebhookReceiver) -> str:
     """As its operator enters it there."""
-    return PREFIX + base64.b64encode(_key(receiver, receiver.secret_version)).decode()
+    return PREFIX + base64.b64encode(_key(receiver, receiver.secret_version, settings.SECRET_KEY)).decode()
 
 
 def headers(receiver: WebhookReceiver, *, id: str, at: datetime, body: str) -> dict[str, str]:
@@ -28,7 +30,12 @@ def headers(receiver: WebhookReceiver, *, id: str, at: datetime, body: str) -> d
     versions = [receiver.secret_version]
     if receiver.old_secret_until and receiver.old_secret_until > at:
         versions.append(receiver.secret_version - 1)
-    signatures = [hmac.digest(_key(receiver, version), signed, hashlib.sha256) for version in versions]
+    keys = [
+        _key(receiver, version, own)
+        for own in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        for version in versions
+    ]
+    signatures = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
     return {
         "webhook-id": id,
         "webhook-timestamp": moment,
@@ -36,5 +43,5 @@ def headers(receiver: WebhookReceiver, *, id: str, at: datetime, body: str) -> d
     }
 
 
-def _key(receiver: WebhookReceiver, version: int) -> bytes:
-    return salted_hmac("callboard.webhooks", f"{receiver.id}:{version}", algorithm="sha256").digest()
+def _key(receiver: WebhookReceiver, version: int, own: str) -> bytes:
+    return salted_hmac("callboard.webhooks", f"{receiver.id}:{version}", own, algorithm="sha256").digest()

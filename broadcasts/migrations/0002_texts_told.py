@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("broadcasts", "0001_broadcasts_and_quotas"),
-        ("events", "0003_quiet_hours"),
-        ("messaging", "0009_texts_move"),
+        ("events", "0004_quiet_hours"),
+        ("messaging", "0010_texts_move"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

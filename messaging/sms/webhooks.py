@@ -50,7 +50,7 @@ class Webhook(Endpoint):
 
     def fields(self, request: HttpRequest) -> dict[str, str]:
         """What was sent, once its signature was found to be right; raises 403 otherwise."""
-        if request.content_type != FORM:
+        if raw_body(request) and request.content_type != FORM:
             raise UnsupportedMediaType
         try:
             found = parse_qsl(raw_body(request).decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)

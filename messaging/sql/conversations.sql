@@ -41,10 +41,18 @@ CROSS JOIN LATERAL (
             'last_read_at', to_char(participant.read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         ) ORDER BY participant.joined_at, participant.id
     ) AS participants
-    FROM messaging_participant participant
+    FROM (
+        SELECT there.user_id, there.read_message_id, there.read_at, there.joined_at, there.id
+        FROM messaging_participant there
+        WHERE there.conversation_id = page.id
+        UNION ALL
+        -- While nothing has been said that others may see, they are only expected; whoever began it sees to whom.
+        SELECT waiting.user_id, NULL, NULL, 'infinity', waiting.id
+        FROM messaging_expected waiting
+        WHERE waiting.conversation_id = page.id AND page.last_message_id IS NULL
+    ) participant
     LEFT JOIN accounts_user person ON person.id = participant.user_id
     LEFT JOIN events_membership theirs
       ON theirs.event_id = page.event_id AND theirs.user_id = participant.user_id
-    WHERE participant.conversation_id = page.id
 ) people
 ORDER BY page.last_message_at DESC, page.id DESC

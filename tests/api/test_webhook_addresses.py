@@ -57,6 +57,12 @@ def test_no_answer_at_all(local, monkeypatch):
         gate.set()
 
 
+def test_who_is_reached_may_take_longer_to_answer_than_to_be_reached(local, monkeypatch):
+    monkeypatch.setattr(addresses, "CONNECT_SECONDS", 0.2)
+    with serving(lambda number: time.sleep(0.6) or answer(200)) as (_, target):
+        assert addresses.post(f"http://127.0.0.1:{target.port}/", b"{}", {}) == 200
+
+
 def test_a_slow_drip_does_not_hold_us(local, monkeypatch):
     monkeypatch.setattr(addresses, "SECONDS", 0.5)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -136,7 +142,8 @@ PRIVATE = [
     "127.0.0.1", "127.8.9.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
     "192.0.0.8", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%lo",
     "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1",
-    "2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1",
+    "2002:7f00:1::", "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "::127.0.0.1",
+    "::ffff:0:127.0.0.1", "64:ff9b:1::1", "100::1", "3fff::1", "5f00::1", "fec0::1", "4000::1",
 ]  # fmt: skip
 
 

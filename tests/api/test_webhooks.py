@@ -125,6 +125,22 @@ def test_after_a_change_both_secrets_sign_for_a_day(staff):
     assert AuditEntry.objects.get(action="webhook_secret_changed").data == {"version": 2}
 
 
+def test_when_callboards_own_key_changes_the_one_before_signs_as_long_as_it_is_named(db, settings):
+    receiver = WebhookReceiver.objects.create(name="Board", url="https://a.example/")
+    old = signing.secret(receiver)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key, just as long and random"
+    new = signing.secret(receiver)
+    assert new != old
+
+    def signatures() -> list[bool]:
+        made = signing.headers(receiver, id="n", at=timezone.now(), body="{}")
+        return [verified(secret, made, b"{}") for secret in (old, new)]
+
+    assert signatures() == [True, True]
+    settings.SECRET_KEY_FALLBACKS = []
+    assert signatures() == [False, True]
+
+
 def test_it_is_written_with_the_deed_or_not_at_all(db):
     WebhookReceiver.objects.create(name="Board", url="https://a.example/")
     with transaction.atomic():
@@ -237,6 +253,23 @@ def test_who_does_not_answer_holds_up_nobody_else(local, db):
         assert sending.send_due() == 0
         later = timezone.now() + sending.SILENCE + timedelta(seconds=1)
         assert sending.claim(now=later).receiver_id == dead.id
+
+
+@pytest.mark.parametrize(("milliseconds", "rests"), [(40, False), (900, False), (6000, True)])
+def test_a_slow_one_leaves_most_of_the_time_to_the_others(db, milliseconds, rests):
+    """It answers, and so is no fault; but one is under way at a time."""
+    receiver = WebhookReceiver.objects.create(name="Slow", url="https://slow.example/")
+    tell(number=1)
+    tell(number=2)
+    notice, now = sending.claim(), timezone.now()
+    log = WebhookAttempt(notice=notice, began_at=now, milliseconds=milliseconds, status_code=200)
+    sending._settle(notice, log)
+    receiver.refresh_from_db()
+    assert (receiver.paused_until is not None) is rests
+    if rests:
+        assert receiver.paused_until - now >= timedelta(seconds=24)
+        assert sending.claim() is None
+        assert sending.claim(now=receiver.paused_until + timedelta(seconds=1)) is not None
 
 
 def test_one_is_under_way_at_a_time(local, db):

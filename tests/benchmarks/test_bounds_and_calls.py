@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -12,9 +13,11 @@ from benchmarks import bounds, calls, load
 from benchmarks.calls import Answers
 from benchmarks.load import Target
 from benchmarks.stand import Stand
+from broadcasts import fanout
+from broadcasts.models import Broadcast
 from messaging import load as batches
 from messaging.invention import Sizes
-from messaging.models import Conversation, LogEntry, Message
+from messaging.models import Conversation, Delivery, LogEntry, Message
 
 SIZES = Sizes(users=40, conversations=60, messages=300, broadcasts=0)
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,6 +66,19 @@ def test_starts_of_the_benchmark_are_taken_and_found(event):
     result = load.run(target, calls.starts(target, event, strangers), connections=2, on_answer=answers.started)
     assert (result.statuses, result.failed) == ({201: 15}, 0)
     assert (len(answers.conversations), answers.missing_conversations(event.stand)) == (15, 0)
+
+
+def test_broadcasts_of_the_benchmark_are_taken_and_found(event):
+    target, answers = event.stand.front, Answers()
+    requests = calls.broadcasts(target, event)
+    result = load.run(target, requests, connections=2, count=6, on_answer=answers.ordered)
+    assert (result.statuses, result.failed) == ({201: 6}, 0)
+    assert (len(answers.broadcasts), answers.missing_broadcasts(event.stand)) == (6, 6)
+    for broadcast_id in answers.broadcasts[1:]:
+        fanout.run(UUID(broadcast_id))
+    assert answers.missing_broadcasts(event.stand) == 1
+    Delivery.objects.filter(message__in=Broadcast.objects.values("message"))[:1].get().delete()
+    assert answers.missing_broadcasts(event.stand) == 2
 
 
 def test_what_is_not_there_is_missed(event):

@@ -13,7 +13,7 @@ from accounts.models import AuditEntry
 from api.models import WebhookNotice, WebhookReceiver
 from api.outgoing import sending, signing
 from broadcasts import admin as pages
-from broadcasts.models import Broadcast
+from broadcasts.models import Broadcast, Quota
 from messaging.models import Delivery
 from tests.broadcasts.conftest import accept, finish, fresh, schedule, used
 from tests.conftest import join, make_user
@@ -155,6 +155,11 @@ def test_quotas_are_shown_as_they_count_now(cast, root):
     assert root.get(address).content.decode().count('class="field-used_now"') == 2
     assert root.get(f"{address}?used=some").content.decode().count('class="field-used_now"') == 2
     assert root.get(f"{address}?used=up").content.decode().count('class="field-used_now"') == 1
+    shown = [
+        root.get(reverse("admin:broadcasts_quota_change", args=[each.id])).content.decode()
+        for each in Quota.objects.all()
+    ]
+    assert sorted("no limit" in page for page in shown) == [False, True]
 
 
 # --- Webhooks --------------------------------------------------------------------------------
@@ -198,6 +203,9 @@ def test_the_log_shows_each_attempt_and_dead_ones_are_revived(cast, root):
     notice = WebhookNotice.objects.get()
     page = root.get(reverse("admin:api_webhooknotice_change", args=[notice.id])).content.decode()
     assert "private" in page
+    assert f"{notice.log.get().began_at:%Y-%m-%d %H:%M:%S}" in page
+    notice.refresh_from_db()
+    assert f'<div class="readonly">{notice.next_attempt_at:%Y-%m-%d %H:%M}</div>' in page
     WebhookNotice.objects.update(status="dead")
     assert "1 to be sent again." in act(root, NOTICES, "send_again", notice).content.decode()
     assert WebhookNotice.objects.get().status == "waiting"

@@ -36,6 +36,12 @@ def test_event_ends_after_it_starts(db, hours):
     breaks("event_ends_after_it_starts", lambda: make_event("e", starts_at=now, ends_at=now + timedelta(hours=hours)))
 
 
+@pytest.mark.parametrize("hours", [("21:00", None), (None, "08:00"), ("08:00", "08:00")])
+def test_quiet_hours_are_two_or_none(db, hours):
+    values = dict(zip(("quiet_from", "quiet_until"), hours, strict=True))
+    breaks("event_quiet_hours_are_whole", lambda: make_event("e", **values))
+
+
 def test_member_is_one_once(cast):
     breaks("membership_event_user_unique", lambda: join(cast.event, cast.removed, "dealer"))
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from messaging.models import Conversation, Delivery, GateStamp, LogEntry, Message, Participant, Removal
+from messaging.models import Conversation, Delivery, Expected, GateStamp, LogEntry, Message, Participant, Removal
 
 
 def conversation(cast, direct, **values):
@@ -63,6 +63,7 @@ BROKEN = [
     ),
     ("removal_standing_unique", lambda cast, direct: removal(cast, direct), {"twice": True}),
     ("gatestamp_is_one_row", lambda cast, direct: GateStamp(id=2), {}),
+    ("expected_unique", lambda cast, direct: expected(cast, direct), {"twice": True}),
     ("removal_restoration_is_whole", lambda cast, direct: removal(cast, direct, restored_at=NOW), {}),
 ]
 
@@ -71,11 +72,15 @@ def removal(cast, direct, **values):
     return Removal(message=direct.messages.get(), moderator_id=cast.moderator.id, reason="x", **values)
 
 
+def expected(cast, direct):
+    return Expected(conversation=direct, user=cast.dealer)
+
+
 @pytest.mark.parametrize(("constraint", "make", "values"), BROKEN, ids=range(len(BROKEN)))
 def test_a_constraint_holds(cast, direct, help_request, constraint, make, values):
     values = {name: getattr(cast, value) if name in ("user", "maker") else value for name, value in values.items()}
     if values.pop("twice", False):
-        removal(cast, direct).save()
+        make(cast, direct).save()
     if values.pop("help", False):
         values["help_request"] = help_request
     if constraint == "conversation_helper_unique":
@@ -84,13 +89,19 @@ def test_a_constraint_holds(cast, direct, help_request, constraint, make, values
         make(cast, direct, **values).save(force_insert=True)
 
 
+# Those of texts are broken in tests/messaging/sms/test_states.py.
+TEXTS = {f"messaging_{name}" for name in ("text", "textstep", "callback", "optout", "spend")}
+
+
 def test_every_constraint_of_ours_is_broken_here(cast):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint"
             " WHERE conrelid::regclass::text LIKE 'messaging%%' AND contype IN ('c', 'u')"
+            " AND NOT conrelid::regclass::text = ANY (%s)"
             " UNION SELECT indexrelid::regclass::text FROM pg_index"
-            " WHERE indrelid::regclass::text LIKE 'messaging%%' AND indisunique AND NOT indisprimary",
-            [],
+            " WHERE indrelid::regclass::text LIKE 'messaging%%' AND indisunique AND NOT indisprimary"
+            " AND NOT indrelid::regclass::text = ANY (%s)",
+            [list(TEXTS)] * 2,
         )
         assert {name for (name,) in cursor.fetchall()} == {constraint for constraint, *_ in BROKEN}

@@ -80,7 +80,7 @@ def woken(monkeypatch) -> list:
     """What the worker is sent; sent to nobody."""
     sent = []
     monkeypatch.setattr(wakes, "_sender", wakes._Sender())
-    monkeypatch.setattr(wakes, "_send", lambda arguments: sent.append(arguments) or True)
+    monkeypatch.setattr(wakes.wakeups, "send", lambda task, *arguments, **_: sent.append(arguments) or True)
     return sent
 
 

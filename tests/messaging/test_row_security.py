@@ -10,7 +10,7 @@ from messaging.models import Message
 from tests.conftest import join, make_event, make_user
 from tests.messaging.conftest import change
 
-TABLES = ("conversation", "participant", "message", "delivery")
+TABLES = ("conversation", "participant", "expected", "message", "delivery")
 
 
 def counts(sql) -> dict[str, int]:
@@ -20,7 +20,7 @@ def counts(sql) -> dict[str, int]:
 def test_participants_see_their_conversation_whole(cast, direct, as_api):
     for person in (cast.mvp_dealer, cast.attendee):
         with as_api(person) as sql:
-            assert counts(sql) == {"conversation": 1, "participant": 2, "message": 1, "delivery": 1}
+            assert counts(sql) == {"conversation": 1, "participant": 2, "message": 1, "expected": 0, "delivery": 1}
 
 
 @pytest.mark.parametrize("who", ["attendee_2", "dealer", "organizer", "moderator", "removed", "stranger", "staff"])
@@ -38,21 +38,27 @@ def test_a_group_is_seen_by_its_people_and_their_deliveries_only_by_reader_and_s
     expected = {cast.organizer: 2, cast.attendee: 1, cast.dealer: 1}
     for person, deliveries in expected.items():
         with as_api(person) as sql:
-            assert counts(sql) == {"conversation": 1, "participant": 3, "message": 1, "delivery": deliveries}
+            assert counts(sql) == {
+                "conversation": 1,
+                "participant": 3,
+                "message": 1,
+                "expected": 0,
+                "delivery": deliveries,
+            }
 
 
 def test_who_leaves_keeps_what_was_delivered_and_nothing_else(cast, group, as_api):
     conversations.take_out(group.id, cast.attendee.id, by=cast.attendee)
     conversations.send(group.id, "After you left", by=cast.organizer)
     with as_api(cast.attendee) as sql:
-        assert counts(sql) == {"conversation": 0, "participant": 0, "message": 1, "delivery": 1}
+        assert counts(sql) == {"conversation": 0, "participant": 0, "message": 1, "expected": 0, "delivery": 1}
         assert sql.rows("SELECT content FROM messaging_message") == [("Welcome",)]
 
 
 def test_who_joins_later_sees_all_messages(cast, group, as_api):
     conversations.invite(group.id, cast.attendee_2.id, by=cast.organizer)
     with as_api(cast.attendee_2) as sql:
-        assert counts(sql) == {"conversation": 1, "participant": 4, "message": 1, "delivery": 0}
+        assert counts(sql) == {"conversation": 1, "participant": 4, "message": 1, "expected": 0, "delivery": 0}
 
 
 def test_a_held_message_is_its_senders_only(cast, direct, as_api):

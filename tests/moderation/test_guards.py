@@ -242,3 +242,75 @@ def test_every_guard_that_there_is_stands_here(db):
     assert constraints - made_by_django == set(CONSTRAINTS)
     assert triggers == set(TRIGGERS)
     assert policies == {f"{table}_{kind}" for table in POLICIES for kind in ("owner", "seen")}
+
+
+def keys(kind: str) -> list[tuple[str, str, str]]:
+    """Table, name and column of each primary or foreign key of one column, from the catalogue."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT made.conrelid::regclass::text, made.conname, field.attname FROM pg_constraint made"
+            " JOIN pg_attribute field ON field.attrelid = made.conrelid AND field.attnum = made.conkey[1]"
+            " WHERE made.conrelid::regclass::text LIKE 'moderation%%' AND made.contype = %s ORDER BY 1, 2",
+            [kind],
+        )
+        return cursor.fetchall()
+
+
+def tables() -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE tablename LIKE 'moderation%%'", [])
+        return cursor.fetchall()
+
+
+def bare(table: str) -> None:
+    """Without what else would refuse a change of the table's rows, inside the transaction."""
+    sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'u')", [table]
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+
+def to_nobody(table: str, column: str) -> bool:
+    """Whether a row that points to what is not there is refused."""
+    return refused(
+        lambda: sql(
+            f"SET CONSTRAINTS ALL IMMEDIATE; UPDATE {table} SET {column} = gen_random_uuid()"  # noqa: S608
+            f" WHERE ctid IN (SELECT ctid FROM {table} LIMIT 1)"
+        )
+    )
+
+
+def test_a_missing_foreign_key_is_noticed(scene):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    found = keys("f")
+    # Every table but the rules', whose one key names the event.
+    assert {table for table, *_ in found} == {f"moderation_{name}" for name in (
+        "appeal", "case", "casealert", "contentrule", "decision", "evidence", "report", "rulehit", "sanction",
+        "transcriptlook",
+    )}  # fmt: skip
+    for table, name, column in found:
+        with transaction.atomic():
+            bare(table)
+            assert to_nobody(table, column), name
+            sql(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+            assert not to_nobody(table, column), name
+            transaction.set_rollback(True)
+
+
+def test_a_missing_primary_key_is_noticed(scene):
+    """A second appeal against a sanction, for one, is refused by nothing else where two are made at once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for table, name, _ in keys("p"):
+        with transaction.atomic():
+            bare(table)
+            double = f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1"  # noqa: S608
+            assert refused(lambda: sql(double)), name  # noqa: B023
+            sql(f"ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE")
+            assert not refused(lambda: sql(double)), name  # noqa: B023
+            transaction.set_rollback(True)
+    assert len(keys("p")) == len(tables())

@@ -101,23 +101,6 @@ def test_a_deleted_one_tells_nobody_else(cast, direct, hold):
     assert audiences() == [("message.updated", None, cast.attendee.id)]
 
 
-def test_a_conversation_that_begins_with_one_is_empty_for_the_others(cast, api, hold):
-    body = {"recipient_id": str(cast.attendee.id), "content": "Tickets here"}
-    answer = api(cast.organizer).post(f"/events/{cast.event.id}/conversations", body)
-    assert answer.status_code == 201
-    started = answer.json()
-    assert started["message"]["is_held"] is True
-    assert started["conversation"]["last_message"]["content"] == "Tickets here"
-    talk = started["conversation"]["id"]
-    seen = api(cast.attendee).get(f"/conversations/{talk}").json()
-    assert (seen["last_message"], seen["unread_count"]) == (None, 0)
-    assert {user_id for _, _, user_id in audiences()} == {cast.organizer.id}
-    messages.release(started["message"]["id"], by=cast.moderator)
-    seen = api(cast.attendee).get(f"/conversations/{talk}").json()
-    assert (seen["last_message"]["content"], seen["unread_count"]) == ("Tickets here", 1)
-    assert ("conversation.created", None, cast.attendee.id) in audiences()
-
-
 def test_a_group_gets_it_as_it_is_when_it_goes_out(cast, group, hold):
     held = conversations.send(group.id, "Tickets here", by=cast.organizer)
     conversations.invite(group.id, cast.attendee_2.id, by=cast.organizer)
@@ -126,13 +109,6 @@ def test_a_group_gets_it_as_it_is_when_it_goes_out(cast, group, hold):
     assert set(Delivery.objects.filter(message=held.id).values_list("user_id", flat=True)) == {
         cast.attendee.id, cast.attendee_2.id,
     }  # fmt: skip
-
-
-def test_an_offer_can_be_held(cast, api, help_request, hold):
-    answer = api(cast.attendee).post(f"/help-requests/{help_request.id}/conversations", {"content": "Tickets instead?"})
-    assert (answer.status_code, answer.json()["message"]["is_held"]) == (201, True)
-    seen = api(cast.dealer).get(f"/conversations/{answer.json()['conversation']['id']}").json()
-    assert seen["last_message"] is None
 
 
 def test_a_message_at_large_is_delivered_when_it_goes_out(cast):

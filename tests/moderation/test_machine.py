@@ -322,7 +322,8 @@ class Machine(RuleBasedStateMachine):
         self.model.now += hours
         back = timedelta(hours=hours)
         Sanction.objects.update(starts_at=F("starts_at") - back, ends_at=F("ends_at") - back)
-        Membership.objects.update(muted_until=F("muted_until") - back, suspended_until=F("suspended_until") - back)
+        ends = ("muted_until", "suspended_until", "removed_at")
+        Membership.objects.update(**{name: F(name) - back for name in ends})
 
     # --- What holds after each ---------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from api.errors import InvalidState, PermissionDenied
+from events import memberships
 from messaging import conversations
 from moderation import reports
 from moderation.models import Appeal, Case, Sanction
@@ -62,6 +63,21 @@ def test_who_was_removed_twice_stays_out_until_both_are_lifted(cast, direct, cas
     assert membership(cast, cast.attendee).removed_at is not None
     lift(second, by=cast.staff)
     assert membership(cast, cast.attendee).removed_at is None
+
+
+def test_lifting_brings_nobody_back_who_was_taken_out_for_something_else(cast, case):
+    memberships.remove(membership(cast, cast.attendee), by=cast.staff)
+    decide(case, "remove_member", by=cast.moderator)
+    lift(Sanction.objects.get(), by=cast.organizer)
+    assert membership(cast, cast.attendee).removed_at is not None
+
+
+def test_lifting_brings_nobody_back_who_has_come_back_and_was_taken_out_again(cast, case):
+    decide(case, "remove_member", by=cast.moderator)
+    memberships.add(event=cast.event, user=cast.attendee, role="attendee", by=cast.staff)
+    memberships.remove(membership(cast, cast.attendee), by=cast.staff)
+    lift(Sanction.objects.get(), by=cast.organizer)
+    assert membership(cast, cast.attendee).removed_at is not None
 
 
 def test_lifting_answers_with_the_sanction_and_a_second_time_is_refused(cast, api, denied, mute):

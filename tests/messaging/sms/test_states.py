@@ -14,6 +14,7 @@ from django.utils import timezone
 from messaging.models import Callback, OptOut, Spend, Text, TextStep
 from messaging.sms import states
 from tests.messaging.sms.conftest import PHONE, delivery, fresh, hear, to_one
+from tests.messaging.test_constraints import TEXTS
 
 STATES = Text.State.values
 # Written by hand: each state, and where it leads.
@@ -177,6 +178,22 @@ def test_the_database_holds(phones, told, model, values, constraint):
     rows = rows.filter(state="queued") if model is Text else rows
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         rows.update(**values)
+
+
+def test_every_constraint_of_texts_is_broken_here(db):
+    """But those that Django makes for numbers that are not negative."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint"
+            " WHERE conrelid::regclass::text = ANY (%(tables)s) AND contype IN ('c', 'u')"
+            " AND conname NOT LIKE 'messaging_%%_check'"
+            " UNION SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indrelid::regclass::text = ANY (%(tables)s) AND indisunique AND NOT indisprimary",
+            {"tables": list(TEXTS)},
+        )
+        found = {name for (name,) in cursor.fetchall()}
+    broken = {name for _, _, names in BROKEN for name in names.split("|") if " " not in name}
+    assert found == broken | {"callback_unique", "callback_inbound_unique"}
 
 
 def test_a_callback_is_kept_once(phones, told):

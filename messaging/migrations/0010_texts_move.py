@@ -254,8 +254,8 @@ SETTLE = (
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0008_texts"),
-        ("events", "0003_quiet_hours"),
+        ("messaging", "0009_texts"),
+        ("events", "0004_quiet_hours"),
         ("accounts", "0002_rights_and_look_ups"),
     ]
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0007_feed_since_and_marker"),
+        ("messaging", "0008_held_beginnings"),
     ]
 
     operations = [

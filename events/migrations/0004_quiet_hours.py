@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("events", "0002_rights_and_policies"),
+        ("events", "0003_staff_who_moderate"),
     ]
 
     operations = [
