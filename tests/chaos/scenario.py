@@ -54,6 +54,13 @@ class Scenario:
         self.house.end_work()
         return self.findings()
 
+    def look_after_workers(self) -> None:
+        """As whatever runs them would: one whose child and whose Redis are killed together gives up by itself."""
+        for name in ("beat-1", *WORKERS):
+            if name in self.house.running and not self.house.lives(name):
+                self.house.start(name)
+                self.injected["ended by itself"] += 1
+
     def publish_and_settle(self, deeds: Iterable[Deed] = (), upkeep: Deed = lambda: None) -> None:
         for _ in range(self.number):
             self.publish()
@@ -67,6 +74,7 @@ class Scenario:
             done = sum(number for state, number in self.states().items() if state in history.WENT_OUT | history.ENDS)
             if deeds and done >= self.total * (all_deeds - len(deeds)) // (all_deeds + 1):
                 deeds.pop(0)()
+            self.look_after_workers()
             upkeep()
             time.sleep(0.05 if not IS_LONG else 0.25)
 
