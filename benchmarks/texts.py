@@ -48,11 +48,11 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
         with table.watched(stand) as spent:
             seconds_of, handed_over = _send(stand, event_id, event.tokens[author])
         sent.append(Sent(seconds_of, handed_over, spent.cpu))
-    print(f"\n{'':<44}{'texts':>10}{'texts a second':>18}{'calls alone':>14}   CPU ms a text")
+    print(f"\n{'':<44}{'texts':>10}{'texts a second':>18}{'calls a second':>16}   CPU ms a text")
     for number, one in enumerate(sent, 1):
         cpu = ", ".join(f"{name} {1000 * used / MEMBERS:.2f}" for name, used in one.cpu.items() if used > 0.01)
         calls = MEMBERS / max(one.handed_over, 1e-6)
-        print(f"{f'broadcast {number} of {TIMES}':<44}{MEMBERS:>10,}{one.rate:>18,.0f}{calls:>14,.0f}   {cpu}")
+        print(f"{f'broadcast {number} of {TIMES}':<44}{MEMBERS:>10,}{one.rate:>18,.0f}{calls:>16,.0f}   {cpu}")
     print(f"{'the client alone, one thread, no callbacks':<44}{'':>10}{alone:>18,.0f}")
     rate = median(one.rate for one in sent)
     table.promises(
