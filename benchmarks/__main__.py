@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, table
+from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, table, texts
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -27,6 +27,7 @@ SCENARIOS = {
     "plan": plan.run,
     "feed": feed.run,
     "policies": policies.run,
+    "texts": texts.run,
     "profile": profile.run,
 }
 

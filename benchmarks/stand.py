@@ -30,10 +30,22 @@ from config.environment import REPOSITORY
 # Counted for every call, and never reached.
 RATE_LIMITS = "1000000/min"
 READY_WITHIN = 120
+# Texts as fast as they go, whatever they would cost.
+TEXTS = {
+    "CALLBOARD_SMS_RATE": "10000",
+    "CALLBOARD_SMS_EVENT_LIMIT": "1000000",
+    "CALLBOARD_SMS_DESTINATION_LIMIT": "1000000",
+}
 # What a measurement may be about; of the caller's other settings none counts.
 KEPT = ("CALLBOARD_WEB_WORKERS", "CALLBOARD_WEB_THREADS", "CALLBOARD_PREPARED_STATEMENTS")
 # The processes of the Procfile, by a word of their command lines.
-PROCESSES = {"web": "config.web", "front": "config.front", "stream": "config.stream", "celery": "celery"}
+PROCESSES = {
+    "web": "config.web",
+    "front": "config.front",
+    "stream": "config.stream",
+    "simulator": "config.simulator",
+    "celery": "celery",
+}
 
 
 class NotReady(Exception):
@@ -136,8 +148,9 @@ def _set_environment(place: Path, port: int) -> None:
         "PORT": str(port),
         "CALLBOARD_DEMO": "off",
         "CALLBOARD_RATE_LIMITS": RATE_LIMITS,
+        **TEXTS,
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH")))),
     }
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,11 +79,13 @@ class Processes(Manager):
     core, and the addresses and sign-ins would scroll away.
     """
 
-    def __init__(self, procfile: Path, *, logs: Path, environment: dict[str, str]):
+    def __init__(self, procfile: Path, *, logs: Path, environment: dict[str, str], without: Container[str] = ()):
         super().__init__()
         self._process_ctor = Child
         self._children: list[Child] = []
         for name, command in parse_procfile(procfile.read_text()).processes.items():
+            if name in without:
+                continue
             child = self.add_process(name, command, env=environment, cwd=procfile.parent)
             child.log = logs / f"{name}.log"
             if child.log.exists() and child.log.stat().st_size > LOG_LIMIT:

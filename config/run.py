@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import redis
+from django.conf import settings
 
 from config import home, servers
 from config.environment import REPOSITORY, Misconfigured, boolean, exit_clearly, read, url, whole_number
@@ -105,7 +106,12 @@ def run(port: int) -> None:
     environment = process_environment()
     _migrate(environment)
     demo = _seed_demo(environment) if read("CALLBOARD_DEMO", boolean, False) else None
-    processes = Processes(REPOSITORY / "Procfile", logs=home.path() / "logs", environment=environment)
+    processes = Processes(
+        REPOSITORY / "Procfile",
+        logs=home.path() / "logs",
+        environment=environment,
+        without=() if has_simulator() else {"simulator"},
+    )
     threading.Thread(target=_announce, args=(port, demo), daemon=True).start()
     processes.loop()
 
@@ -118,10 +124,17 @@ def process_environment() -> dict[str, str]:
         "CALLBOARD_HOME": str(home.path()),
         "CALLBOARD_WEB_SOCKET": str(home.sockets() / "web.sock"),
         "CALLBOARD_STREAM_SOCKET": str(home.sockets() / "stream.sock"),
+        "CALLBOARD_SIMULATOR_SOCKET": str(home.sockets() / "simulator.sock") if has_simulator() else "",
         "CALLBOARD_HOST": read("CALLBOARD_HOST", str, "127.0.0.1"),
         "CALLBOARD_REAL_IP_HEADER": "X-Real-IP",
         "CALLBOARD_BEAT_FILE": str(home.path() / "beat-schedule"),
     }
+
+
+def has_simulator() -> bool:
+    """As the other processes see it; the settings need the servers, which run by now."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    return settings.SMS_BACKEND == "simulator"
 
 
 def _migrate(environment: dict[str, str]) -> None:
@@ -179,6 +192,7 @@ def _announce(port: int, demo: dict | None) -> None:
         f"  Start here      {address}/",
         f"  API documents   {address}/api/docs",
         f"  Administration  {address}/admin/",
+        *([f"  SMS simulator   {address}/simulator"] if has_simulator() else []),
         f"  Logs            {home.path() / 'logs'}",
         "",
     ]

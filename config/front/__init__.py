@@ -1,9 +1,10 @@
-"""One port for two HTTP processes: the small reverse proxy of the default set-up.
+"""One port for all HTTP processes: the small reverse proxy of the default set-up.
 
 `web` answers the API and the pages as WSGI, which is several times faster for Django than ASGI; `stream`
-holds thousands of open live streams, which WSGI cannot. A person wants one address, so this process listens
-on it and sends /api/v1/stream to the one and everything else to the other. It exists so that two commands
-give a running system. Production uses nginx for this; docs/nginx.conf does the same.
+holds thousands of open live streams, which WSGI cannot; `simulator` stands in for Twilio, where it is wanted.
+A person wants one address, so this process listens on it and sends /api/v1/stream and /simulator to those and
+everything else to `web`. It exists so that two commands give a running system. Production uses nginx for this;
+docs/nginx.conf does the same.
 
     client    a connection from outside: whose turn it is, who waits, who is too late
     reader    its bytes taken apart into requests
@@ -11,7 +12,7 @@ give a running system. Production uses nginx for this; docs/nginx.conf does the 
     problems  what the front answers itself
     exchange  one request on its way to a backend
     upstream  a connection to a backend: it carries exchanges and reads their answers
-    backend   all connections to one of the two processes
+    backend   all connections to one of those processes
     server    the process: it listens, and stops in order
 
 Requests are never passed on as bytes: they are parsed (by llhttp, under httptools), checked and written

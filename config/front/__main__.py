@@ -18,7 +18,8 @@ def main():
     try:
         host, port = read("CALLBOARD_HOST", str, "127.0.0.1"), read("PORT", whole_number(1, 65535), 8000)
         sockets = socket_path("CALLBOARD_WEB_SOCKET"), socket_path("CALLBOARD_STREAM_SOCKET")
-        front = Front(*sockets, web_width=web_workers() * web_threads())
+        simulator = read("CALLBOARD_SIMULATOR_SOCKET", str, None)
+        front = Front(*sockets, simulator, web_width=web_workers() * web_threads())
         # Every live stream takes two.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -14,7 +14,7 @@ SLOW_SECONDS = 0.1
 
 
 class Backend:
-    """One of the two processes: its kept connections, used in turn so that all its workers get work.
+    """One of the processes: its kept connections, used in turn so that all its workers get work.
 
     `width` is how many calls it is given at once while they are quick: more would only share the same processors, and
     wait in the line of one worker while another has nothing to do. Slow ones, and answers that their client is slow to

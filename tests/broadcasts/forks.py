@@ -1,6 +1,7 @@
 """Real workers and beats that start at once: forks of a process that has imported everything, each leading a session.
 
-A line on standard input is a log file and the words of a celery command; the answer is the process' number.
+A line on standard input is a log file, settings of its own as NAME=value, and the words of a celery command; the answer
+is the process' number.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import traceback
 
 from config.celery import app
+from config.processes import _end_with_parent
 
 
 def serve() -> None:
@@ -31,8 +33,12 @@ def serve() -> None:
 
 def become(log: str, words: list[str]) -> None:
     try:
+        while "=" in words[0]:
+            name, _, value = words.pop(0).partition("=")
+            os.environ[name] = value
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        _end_with_parent()
         opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for stream in (1, 2):
             os.dup2(opened, stream)

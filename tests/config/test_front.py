@@ -949,6 +949,22 @@ def test_stop_waits_three_seconds_at_most(own_house):
     assert was_cut(connection)
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_simulators_addresses_are_its_own_where_there_is_one(is_there):
+    with short_folder() as folder:
+        backends = [Backend(f"{folder}/{name}", name) for name in ("web", "stream", "simulator")]
+        front = Front(folder, CALLBOARD_SIMULATOR_SOCKET=f"{folder}/simulator" if is_there else "")
+        try:
+            for target in ("/simulator", "/simulator?to=1", "/simulator/messages", "/simulator/2010-04-01/Accounts/x"):
+                assert json.loads(ask(front, get(target)).content)["backend"] == ("simulator" if is_there else "web")
+            for target in ("/simulators", "/", "/api/v1/simulator", "/simulator%2F"):
+                assert json.loads(ask(front, get(target)).content)["backend"] == "web"
+        finally:
+            front.stop()
+            for backend in backends:
+                backend.stop()
+
+
 def start_in_vain(**environment):
     return subprocess.run(
         [sys.executable, "-m", "config.front"],

@@ -15,7 +15,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 folder = Path(sys.argv[1])
 try:
-    Processes(folder / "Procfile", logs=folder, environment=dict(os.environ)).loop()
+    Processes(folder / "Procfile", logs=folder, environment=dict(os.environ), without=["left_out"]).loop()
 except KeyboardInterrupt:
     pass
 """
@@ -44,6 +44,7 @@ def test_a_process_that_ends_is_started_again_and_the_others_go_on(tmp_path):
     manager = start(
         tmp_path,
         "# a remark: is no process\n"
+        f"left_out: touch {tmp_path}/left_out\n"
         f"steady: sh -c 'echo $$ >> {tmp_path}/steady; exec sleep 60'\n"
         f"frail: sh -c 'echo $$ >> {tmp_path}/frail; echo last words; exit 3'\n",
     )
@@ -57,6 +58,7 @@ def test_a_process_that_ends_is_started_again_and_the_others_go_on(tmp_path):
     assert "Traceback" not in said
     assert len(lines(tmp_path / "steady")) == 1
     assert not is_alive(lines(tmp_path / "steady")[0])
+    assert not (tmp_path / "left_out").exists()
 
 
 def test_what_a_process_leaves_behind_and_what_ignores_the_signal_is_ended(tmp_path):
