@@ -187,7 +187,8 @@ class Machine(RuleBasedStateMachine):
         if said.deleted_by is None:
             messages.remove(said.id, reason="x", by=self.users["staff"])
             said.deleted_by = "moderator"
-        elif said.deleted_by == "moderator":
+        # Restoring a held one lets it out as well, at a place of its own.
+        elif said.deleted_by == "moderator" and not said.is_held:
             messages.restore(said.id, by=self.users["staff"])
             said.deleted_by = None
 
