@@ -319,11 +319,14 @@ SWEEP_SECONDS = read("CALLBOARD_SWEEP_SECONDS", whole_number(1, 60), 5)
 LEASE_SECONDS = read("CALLBOARD_LEASE_SECONDS", whole_number(1, 600), 15)
 
 CELERY_TASK_IGNORE_RESULT = True
-# Texts have a queue of their own: a slow provider holds up nothing else. A worker that is told no queue takes both.
-CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("celery", "texts")}
+# A worker takes from its queues by turns: however many comparisons wait, what people wait for stands behind one at
+# most. Texts have a queue, and workers, of their own: a slow provider holds up nothing else. A worker that is told of
+# no queue takes from all.
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = tuple(Queue(name) for name in (CELERY_TASK_DEFAULT_QUEUE, "comparisons", "texts"))
 CELERY_TASK_ROUTES = {
-    f"messaging.tasks.{name}": {"queue": "texts", "routing_key": "texts"}
-    for name in ("send_texts", "reconcile_texts", "text_canary")
+    "rollout.tasks.compare_read_models": {"queue": "comparisons"},
+    **{f"messaging.tasks.{name}": {"queue": "texts"} for name in ("send_texts", "reconcile_texts", "text_canary")},
 }
 # A killed worker's tasks run again: every task finds its work in the database and is harmless twice.
 CELERY_TASK_ACKS_LATE = True
@@ -332,10 +335,6 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 10, "socket_connect_timeout": 2}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A worker takes from them by turns: however many comparisons wait, what people wait for stands behind one at most.
-CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_QUEUES = (Queue(CELERY_TASK_DEFAULT_QUEUE), Queue("comparisons"))
-CELERY_TASK_ROUTES = {"rollout.tasks.compare_read_models": {"queue": "comparisons"}}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
