@@ -135,6 +135,8 @@ class Model:
             return "not_found"
         if self.members[who].is_suspended:
             return "suspended"
+        if who != other and not self.members[who].is_here:
+            return "not_member"
         if who not in (other, talk.maker):
             return "role"
         return None if talk.kind == "group" else "invalid_state"
