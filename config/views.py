@@ -10,4 +10,10 @@ from events import demo
 def front_page(request: HttpRequest) -> HttpResponse:
     cast = demo.sign_ins() if settings.DEMO else []
     example = cast[0] if cast else {"username": "your-name", "password": "your-password"}
-    return render(request, "front_page.html", {"public_url": settings.PUBLIC_URL, "cast": cast, "example": example})
+    shown = {
+        "public_url": settings.PUBLIC_URL,
+        "cast": cast,
+        "example": example,
+        "has_phones": settings.SMS_BACKEND == "simulator",
+    }
+    return render(request, "front_page.html", shown)
