@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from messaging.sms import claims, signs
+from messaging.sms import claims, outcomes, signs
 from messaging.sms.models import Text
 from rollout import alerts, figures
 from rollout.alerts import Finding
@@ -18,12 +18,15 @@ DAY = timedelta(hours=24)
 BASELINE = timedelta(days=7)
 # A text that was made just now may well be on its way.
 ON_ITS_WAY = timedelta(minutes=15)
+UNTIL = " up to 15 minutes ago"
 # Shares of fewer than that say nothing.
 LEAST = 20
 LEAST_VOLUME = 0.90
 LEAST_SUCCESS = 0.90
 # Refusals that have to do with us and not with one phone, and how long one of them is told of.
-OURS_TO_MEND = ("our_account", "queue_overflow")
+OURS_TO_MEND = tuple(
+    sorted({found.reason for found in outcomes.BY_CODE.values() if found.is_alarming} - {outcomes.FILTERED.reason})
+)
 LATELY = timedelta(hours=1)
 
 
@@ -59,7 +62,7 @@ def volume() -> Finding:
     share that was handed over is what must not fall."""
     today, before = of_last_day()
     if today.volume is None:
-        return alerts.ok(f"{today.wanted} texts in 24 hours, too few to say")
+        return alerts.ok(f"{today.wanted} texts in 24 hours{UNTIL}, too few to say")
     baseline = 1.0 if before.volume is None else before.volume
     words = f"{today.handed} of {today.wanted} texts in 24 hours were handed over, {today.volume:.0%}"
     return Finding(today.volume < LEAST_VOLUME * baseline, f"{words}; usual is {baseline:.0%}")
@@ -68,7 +71,7 @@ def volume() -> Finding:
 def success() -> Finding:
     today, _ = of_last_day()
     if today.success is None:
-        return alerts.ok(f"{today.delivered + today.lost} texts ended in 24 hours, too few to say")
+        return alerts.ok(f"{today.delivered + today.lost} texts of 24 hours{UNTIL} ended, too few to say")
     return Finding(
         today.success < LEAST_SUCCESS,
         f"{today.delivered} of {today.delivered + today.lost} texts arrived, {today.success:.0%}; 90% are wanted",
@@ -76,7 +79,7 @@ def success() -> Finding:
 
 
 def filtered() -> Finding:
-    number = ended_for(("filtered",), DAY)
+    number = ended_for((outcomes.FILTERED.reason,), DAY)
     return Finding(number > 0, f"{number} texts in 24 hours were filtered by carriers (30007)")
 
 
