@@ -179,9 +179,15 @@ class OptOutForm(forms.ModelForm):
 
     def clean_phone(self) -> str:
         try:
-            return phones.normalized(self.cleaned_data["phone"])
+            phone = phones.normalized(self.cleaned_data["phone"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from None
+        known = OptOut.objects.filter(phone=phone).first()
+        if known and known.lifted_at is None and known.cause != OptOut.Cause.UNUSABLE:
+            raise forms.ValidationError("This phone gets no texts already.")
+        # A phone has one row for all time: what was lifted once is closed anew.
+        self.instance = known or self.instance
+        return phone
 
 
 class Standing(admin.SimpleListFilter):

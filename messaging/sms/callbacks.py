@@ -71,7 +71,8 @@ def take_in(fields: Mapping[str, str], call: Call | None) -> Heard:
         with transaction.atomic():
             found = row_of(_FOLD, values)
             if found.is_news and found.phone:
-                optouts.close(found.phone, outcome.closes_phone)
+                # Of an earlier call it is about where that one went.
+                optouts.close(fields.get("To") or found.phone, outcome.closes_phone)
     else:
         # One statement is a transaction by itself, in one round trip: thousands come at once.
         found = row_of(_FOLD, values)

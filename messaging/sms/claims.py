@@ -36,6 +36,8 @@ class Due(NamedTuple):
     cost: Decimal
     attempts: int
     valid_until: datetime | None
+    quiet: quiet.Hours | None
+    timezone: str
 
 
 class Result(NamedTuple):
@@ -151,7 +153,8 @@ def _suppressed(row: Any, reason: str) -> Result:
 
 
 def _due(row: Any) -> Due:
-    return Due(row.delivery_id, row.phone, row.content, _cost(row), row.attempts, row.valid_until)
+    hours = quiet.hours_of(row.quiet_from, row.quiet_until)
+    return Due(row.delivery_id, row.phone, row.content, _cost(row), row.attempts, row.valid_until, hours, row.timezone)
 
 
 def _cost(row: Any) -> Decimal:

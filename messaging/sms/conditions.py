@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
 
-from messaging.sms import claims, signs
+from messaging.sms import claims, outcomes, signs
+from messaging.sms.models import Text
 from rollout import alerts, figures
 from rollout.alerts import Finding
 
@@ -16,10 +18,16 @@ DAY = timedelta(hours=24)
 BASELINE = timedelta(days=7)
 # A text that was made just now may well be on its way.
 ON_ITS_WAY = timedelta(minutes=15)
+UNTIL = " up to 15 minutes ago"
 # Shares of fewer than that say nothing.
 LEAST = 20
 LEAST_VOLUME = 0.90
 LEAST_SUCCESS = 0.90
+# Refusals that have to do with us and not with one phone, and how long one of them is told of.
+OURS_TO_MEND = tuple(
+    sorted({found.reason for found in outcomes.BY_CODE.values() if found.is_alarming} - {outcomes.FILTERED.reason})
+)
+LATELY = timedelta(hours=1)
 
 
 class Texts(NamedTuple):
@@ -29,7 +37,6 @@ class Texts(NamedTuple):
     handed: int = 0
     delivered: int = 0
     lost: int = 0
-    filtered: int = 0
 
     @property
     def volume(self) -> float | None:
@@ -55,7 +62,7 @@ def volume() -> Finding:
     share that was handed over is what must not fall."""
     today, before = of_last_day()
     if today.volume is None:
-        return alerts.ok(f"{today.wanted} texts in 24 hours, too few to say")
+        return alerts.ok(f"{today.wanted} texts in 24 hours{UNTIL}, too few to say")
     baseline = 1.0 if before.volume is None else before.volume
     words = f"{today.handed} of {today.wanted} texts in 24 hours were handed over, {today.volume:.0%}"
     return Finding(today.volume < LEAST_VOLUME * baseline, f"{words}; usual is {baseline:.0%}")
@@ -64,7 +71,7 @@ def volume() -> Finding:
 def success() -> Finding:
     today, _ = of_last_day()
     if today.success is None:
-        return alerts.ok(f"{today.delivered + today.lost} texts ended in 24 hours, too few to say")
+        return alerts.ok(f"{today.delivered + today.lost} texts of 24 hours{UNTIL} ended, too few to say")
     return Finding(
         today.success < LEAST_SUCCESS,
         f"{today.delivered} of {today.delivered + today.lost} texts arrived, {today.success:.0%}; 90% are wanted",
@@ -72,8 +79,21 @@ def success() -> Finding:
 
 
 def filtered() -> Finding:
-    today, _ = of_last_day()
-    return Finding(today.filtered > 0, f"{today.filtered} texts in 24 hours were filtered by carriers (30007)")
+    number = ended_for((outcomes.FILTERED.reason,), DAY)
+    return Finding(number > 0, f"{number} texts in 24 hours were filtered by carriers (30007)")
+
+
+def refused() -> Finding:
+    """At once, and from the first on: what is wrong with our account is wrong for every text to come."""
+    number = ended_for(OURS_TO_MEND, LATELY)
+    return Finding(number > 0, f"{number} texts in an hour were refused for what is wrong with our account or sender")
+
+
+def ended_for(reasons: Sequence[str], span: timedelta) -> int:
+    """Of those of the last days, by text_created_at; how many have ended so within this span."""
+    now = timezone.now()
+    found = Text.objects.filter(created_at__gte=now - BASELINE, moved_at__gte=now - span, reason__in=reasons)
+    return found.filter(state__in=[Text.State.FAILED, Text.State.UNDELIVERED]).count()
 
 
 def outbox() -> Finding:
@@ -87,6 +107,7 @@ def register() -> None:
     alerts.register("sms_volume", "Fewer texts are handed over than usual, by more than 10 %.", volume)
     alerts.register("sms_delivery_success", "Fewer than 90 % of the texts that ended have arrived.", success)
     alerts.register("sms_filtered", "Carriers filter our texts: stop, and look at what is written.", filtered)
+    alerts.register("sms_refused", "The provider refuses us: account, token, sender or its queue.", refused)
     alerts.register("sms_outbox_age", "Texts that are due are not sent.", outbox)
     figures.gauge("text_outbox_age_seconds", "How long the oldest text that is due has waited.", signs.outbox_age)
     figures.gauge("texts_unknown", "Texts of which nobody knows what became of them.", signs.unknown)

@@ -52,11 +52,10 @@ def meant(body: str) -> str | None:
 
 
 def _keep(fields: Mapping[str, str]) -> bool:
-    values = [
-        fields.get("MessageSid") or fields.get("SmsSid") or "",
-        json.dumps(dict(fields)),
-        callbacks.digest("inbound", None, fields),
-    ]
+    digest = callbacks.digest("inbound", None, fields)
+    # One without a name is told from others by all that it says: no STOP is taken for another.
+    sid = fields.get("MessageSid") or fields.get("SmsSid") or digest.hex()
+    values = [sid, json.dumps(dict(fields)), digest]
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, values)
         return bool(cursor.rowcount)

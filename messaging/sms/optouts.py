@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts import audit
 from accounts.models import User
@@ -16,19 +16,22 @@ from api.database import as_owner
 from messaging.sms.models import OptOut
 
 Cause = OptOut.Cause
+# What a phone or its provider says stands above what staff enter, and either above what a call has shown.
+_RANK = {Cause.UNUSABLE: 0, Cause.STAFF: 1, Cause.PROVIDER: 2, Cause.STOP: 2}
 _PHONE = re.compile(r"[+][1-9][0-9]{4,14}", re.ASCII)
 
 
 def close(phone: str, cause: str) -> bool:
-    """No more texts to this phone; True where there were some before. What somebody asked for stays the reason."""
+    """No more texts to this phone; True where that is news. What somebody asked for stays the reason."""
     if not _PHONE.fullmatch(phone):
         return False  # a sender with a name, or of another network: no text of ours goes there
     with transaction.atomic(), as_owner():
         _lock(phone)
         standing = OptOut.objects.filter(phone=phone, lifted_at=None).first()
-        if standing and (standing.cause == cause or standing.cause != Cause.UNUSABLE):
+        if standing and _RANK[standing.cause] >= _RANK[cause]:
             return False
-        values = {"cause": cause, "since": timezone.now(), "lifted_at": None}
+        # By the database's clock, which all that write here share.
+        values = {"cause": cause, "since": Now(), "lifted_at": None}
         OptOut.objects.update_or_create(phone=phone, defaults=values)
         return True
 
@@ -37,7 +40,7 @@ def lift(phone: str) -> bool:
     """Texts again, as whoever has the phone asks for."""
     with transaction.atomic(), as_owner():
         _lock(phone)
-        return bool(OptOut.objects.filter(phone=phone, lifted_at=None).update(lifted_at=timezone.now()))
+        return bool(OptOut.objects.filter(phone=phone, lifted_at=None).update(lifted_at=Now()))
 
 
 @transaction.atomic

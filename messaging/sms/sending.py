@@ -13,10 +13,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from api import maintenance
 from api.database import make_usable
-from messaging.sms import claims, crash_points, figures, limits, optouts, outcomes, provider
+from messaging.sms import claims, crash_points, figures, limits, optouts, outcomes, provider, quiet
 from messaging.sms.claims import Due, Result
 from messaging.sms.models import Text
 
@@ -108,7 +109,9 @@ def _in_thread(due: Due, token: UUID) -> Result:
 
 def hand_over(due: Due, token: UUID) -> Result:
     """One text: begun, handed to the provider, and what is known afterwards."""
-    attempt = claims.begin(due, token)
+    # Its turn may come long after it was claimed, where the provider is slow.
+    is_quiet = quiet.opens_at(due.quiet, due.timezone, timezone.now()) is not None
+    attempt = None if is_quiet else claims.begin(due, token)
     if attempt is None:
         # Something has changed since it was claimed; the next claim sees what.
         return Result(due.id, State.QUEUED, "looked_again", pause=timedelta(seconds=1))

@@ -4,10 +4,9 @@
 SELECT made.is_of_today, count(*) FILTER (WHERE made.state <> 'suppressed') AS wanted,
        count(*) FILTER (WHERE made.sid IS NOT NULL OR made.state IN ('sent', 'delivered', 'undelivered')) AS handed,
        count(*) FILTER (WHERE made.state = 'delivered') AS delivered,
-       count(*) FILTER (WHERE made.state IN ('undelivered', 'failed')) AS lost,
-       count(*) FILTER (WHERE made.code = 30007) AS filtered
+       count(*) FILTER (WHERE made.state IN ('undelivered', 'failed')) AS lost
 FROM (
-    SELECT state, sid, code, created_at >= %(today)s AS is_of_today
+    SELECT state, sid, created_at >= %(today)s AS is_of_today
     FROM messaging_text
     WHERE created_at >= %(since)s AND created_at < %(until)s
 ) made

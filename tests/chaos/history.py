@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -14,8 +15,8 @@ ENDS = {"delivered", "undelivered", "failed", "suppressed"}
 
 @dataclass
 class Findings:
-    """`lost` counts rows that say of a text that it went out which the simulator never saw, and rows without an end;
-    `denied` those that say that it did not go out, and it did."""
+    """`lost` counts texts that the simulator never saw, though the row says that it did or nothing was against them,
+    and rows without an end; `denied` those that say that it did not go out, and it did."""
 
     texts: int = 0
     accepted: int = 0
@@ -62,7 +63,8 @@ def were_unknown() -> int:
         return cursor.fetchone()[0]
 
 
-def check(contents: list[str], arrived: list[dict]) -> Findings:
+def check(contents: list[str], arrived: list[dict], stopped: Collection[str] = ()) -> Findings:
+    """Who has a phone and has not stopped it is to get each text."""
     wanted = set(contents)
     accepted = Counter((item["to"], item["body"]) for item in arrived if item["body"] in wanted)
     rows = ledger(contents)
@@ -72,7 +74,8 @@ def check(contents: list[str], arrived: list[dict]) -> Findings:
     found.doubled = sum(number - 1 for number in accepted.values() if number > 1)
     for phone, content, state in rows:
         was_accepted = (phone, content) in accepted
-        is_lost = state not in ENDS or (state in WENT_OUT and not was_accepted)
+        is_due = state in WENT_OUT or (phone != "" and phone not in stopped)
+        is_lost = state not in ENDS or (is_due and not was_accepted)
         is_denied = state not in WENT_OUT and state in ENDS and was_accepted
         found.lost += is_lost
         found.denied += is_denied

@@ -36,6 +36,7 @@ class Scenario:
         self.phones = crowd(cast, texts // broadcasts)
         self.number, self.contents = broadcasts, []
         self.injected: Counter[str] = Counter()
+        self.stopped_at: dict[str, float] = {}
         self.counted: Counter[str] = house.counts()
         self.began_at = time.monotonic()
 
@@ -96,7 +97,7 @@ class Scenario:
         return published.count() == len(self.contents)
 
     def findings(self) -> Findings:
-        return history.check(self.contents, self.house.accepted())
+        return history.check(self.contents, self.house.accepted(), self.stopped_at)
 
     def injections(self) -> Counter[str]:
         """Also those that the simulator injected."""

@@ -127,15 +127,17 @@ def test_a_dead_workers_texts_are_taken_over(scenario, house):
     killed_at = []
 
     def kill_both() -> None:
-        killed_at.append(time.time())
         for name in WORKERS:
             house.kill(name)
+        killed_at.append(time.time())
+        for name in WORKERS:
             house.start(name)
         made.injected["workers killed"] += len(WORKERS)
 
     found = made.run([kill_both] * TIMES)
-    taken = steps("cause = 'takeover'")
-    after = [at - max(kill for kill in killed_at if kill < at) for at in taken if at > killed_at[0]]
+    # Whoever had claimed it died with the next kill, which need not be the last one before it was taken over.
+    died_at = [(at, next((kill for kill in killed_at if kill > claimed_at), None)) for claimed_at, at in takeovers()]
+    after = [at - died for at, died in died_at if died and died < at]
     if after:
         made.injected[f"longest takeover {max(after):.1f} s of {LEASE_SECONDS} + {SWEEP_SECONDS};"] = len(after)
     assert_clean(made, found)
@@ -183,7 +185,7 @@ def test_stop_at_any_step_is_final(scenario, house):
     made.start_workers(**PACE)
     phones = made.phones.copy()
     house.chance.shuffle(phones)
-    stopped_at = {}
+    stopped_at = made.stopped_at
 
     def stop_some() -> None:
         for _ in range(len(made.phones) // 30):
@@ -207,6 +209,17 @@ def steps(condition: str) -> list[float]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT extract(epoch FROM at)::float8 FROM messaging_textstep WHERE {condition} ORDER BY at")
         return [at for (at,) in cursor.fetchall()]
+
+
+def takeovers() -> list[tuple[float, float]]:
+    """When each text that was taken over had been claimed, and when it was taken over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM (SELECT max(claim.at) FROM messaging_textstep claim"
+            " WHERE claim.delivery_id = step.delivery_id AND claim.cause = 'claim' AND claim.id < step.id))::float8,"
+            " extract(epoch FROM step.at)::float8 FROM messaging_textstep step WHERE step.cause = 'takeover'"
+        )
+        return cursor.fetchall()
 
 
 def calls() -> list[tuple[str, float]]:

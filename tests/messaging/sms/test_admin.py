@@ -176,6 +176,24 @@ def test_staff_stop_texts_to_a_phone_and_take_it_back(cast, root):
     assert list(actions) == ["texts_stopped", "texts_resumed"]
 
 
+def test_staff_stop_texts_again_after_they_were_lifted(cast, root):
+    optouts.close(PHONE, "stop")
+    optouts.lift(PHONE)
+    root.post(reverse("admin:messaging_optout_add"), {"phone": PHONE})
+    optout = OptOut.objects.get()
+    assert (optout.cause, optout.lifted_at) == ("staff", None)
+    assert AuditEntry.objects.get(object_id=str(optout.pk)).action == "texts_stopped"
+
+
+def test_what_stands_already_is_no_news_and_no_deed(cast, root):
+    optouts.close(PHONE, "stop")
+    answer = root.post(reverse("admin:messaging_optout_add"), {"phone": PHONE})
+    assert answer.status_code == 200
+    assert "gets no texts already" in answer.content.decode()
+    assert OptOut.objects.get().cause == "stop"
+    assert not AuditEntry.objects.filter(action="texts_stopped").exists()
+
+
 def test_nobody_takes_back_anothers_stop(cast, root, reader):
     optouts.close(PHONE, "stop")
     (optout,) = OptOut.objects.all()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from messaging.models import Callback, OptOut
@@ -89,6 +92,32 @@ def test_a_persons_stop_stays_the_reason(db):
     assert not optouts.close(PHONE, "provider")
     assert not optouts.close(PHONE, "unusable")
     assert OptOut.objects.get().cause == "stop"
+
+
+@pytest.mark.parametrize("cause", ["stop", "provider"])
+def test_what_staff_entered_is_theirs_no_longer_once_the_phone_says_so_itself(cast, cause):
+    optouts.close_by_staff(PHONE, by=cast.staff)
+    assert not optouts.close(PHONE, "unusable")
+    optouts.close(PHONE, cause)
+    assert OptOut.objects.get().cause == cause
+    assert not optouts.lift_by_staff(PHONE, by=cast.staff)
+    assert not optouts.close_by_staff(PHONE, by=cast.staff)
+    assert is_out()
+
+
+def test_a_stop_without_the_providers_name_for_it_is_heard_too(db):
+    for phone in ("+4915112345681", "+4915112345682"):
+        inbound.take_in({"From": phone, "Body": "STOP"})
+    assert OptOut.objects.filter(lifted_at=None).count() == 2
+
+
+def test_clocks_that_differ_keep_nobody_from_starting_again(db, monkeypatch):
+    """One worker's clock is ahead of another's: both go by the database's."""
+    optouts.close(PHONE, "stop")
+    behind = timezone.now() - timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: behind)
+    assert optouts.lift(PHONE)
+    assert not is_out()
 
 
 def test_staff_lift_what_staff_entered_and_nobody_elses_stop(cast):

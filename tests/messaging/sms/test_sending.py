@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -291,6 +292,24 @@ def test_quiet_hours_end_a_text_that_is_valid_no_longer(phones, told):
     make_due(text)
     drain()
     assert (fresh(text).state, fresh(text).reason, told.calls) == ("suppressed", "quiet_hours", [])
+
+
+def test_quiet_hours_that_began_since_it_was_claimed_hold_it_too(phones, told):
+    """A batch takes its time where the provider is slow."""
+    text = to_one(phones)
+    change_event(phones, timezone="UTC", quiet_from=clock(60), quiet_until=clock(120))
+    claim = claims.claim(10)
+    in_time = timezone.now() + timedelta(minutes=90)
+    with at(in_time):
+        claims.note(claim.token, [sending.hand_over(due, claim.token) for due in claim.due])
+    assert (fresh(text).state, fresh(text).attempts, told.calls) == ("queued", 0, [])
+
+
+@contextmanager
+def at(moment):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: moment)
+        yield
 
 
 def clock(minutes: int):

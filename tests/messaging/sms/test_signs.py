@@ -13,16 +13,16 @@ from messaging import tasks
 from messaging.models import Text
 from messaging.sms import signs
 from rollout import alerts, figures
-from tests.messaging.sms.conftest import drain, hear, to_one
+from tests.messaging.sms.conftest import drain, fresh, hear, to_one
 
 
-def make(number: int, state: str, *, hours: float = 2, code: int | None = None) -> None:
+def make(number: int, state: str, *, hours: float = 2, code: int | None = None, reason=None) -> None:
     """Texts that once were, with nothing around them."""
     at = timezone.now() - timedelta(hours=hours)
     begin = Text.objects.count()
     nobody = "01900000-0000-7000-8000-000000000000"
     ids = {"message_id": nobody, "event_id": nobody, "user_id": nobody, "sender_id": nobody}
-    reason = "opted_out" if state == "suppressed" else None
+    reason = "opted_out" if state == "suppressed" else reason
     rows = [
         Text(delivery_id=10**9 + begin + each, state=state, created_at=at, code=code, reason=reason, **ids)
         for each in range(number)
@@ -72,12 +72,35 @@ def test_fewer_that_arrive_than_nine_in_ten_alarm(db, ended, state):
 def test_one_that_was_filtered_alarms(db):
     make(100, "delivered")
     assert state_of("sms_filtered") == "ok"
-    make(1, "undelivered", code=30007)
+    make(1, "undelivered", code=30007, reason="filtered")
+    assert state_of("sms_filtered") == "firing"
+
+
+@pytest.mark.parametrize("reason", ["our_account", "queue_overflow"])
+def test_a_provider_that_takes_nothing_from_us_alarms_at_once(db, reason):
+    make(1, "failed", hours=0)
+    assert state_of("sms_refused") == "ok"
+    make(1, "failed", hours=0, reason=reason)
+    assert state_of("sms_refused") == "firing"
+    Text.objects.update(moved_at=timezone.now() - timedelta(hours=2))
+    assert state_of("sms_refused") == "ok"
+
+
+def test_a_wrong_token_is_told_of(phones, told):
+    told.script = [(401, 20003)]
+    text = to_one(phones)
+    drain()
+    assert fresh(text).reason == "our_account"
+    assert state_of("sms_refused") == "firing"
+
+
+def test_what_was_filtered_just_now_alarms_at_once(db):
+    make(1, "undelivered", hours=0, code=30007, reason="filtered")
     assert state_of("sms_filtered") == "firing"
 
 
 def test_what_is_old_alarms_no_more(db):
-    make(100, "undelivered", hours=24 * 9, code=30007)
+    make(100, "undelivered", hours=24 * 9, code=30007, reason="filtered")
     assert {state_of(name) for name in ("sms_volume", "sms_delivery_success", "sms_filtered")} == {"ok"}
 
 

@@ -119,6 +119,15 @@ def test_bad_news_of_an_earlier_call_is_no_news_of_this_one(phones, told):
     assert fresh(text).state == "delivered"
 
 
+def test_what_is_said_of_an_earlier_phone_closes_that_one(phones, told):
+    """Between two calls somebody has got another phone."""
+    text = to_one(phones)
+    put(text, "sending")
+    Text.objects.filter(delivery_id=text.delivery_id).update(attempts=2)
+    hear(text, "undelivered", attempt=1, code=30005, To="+4915112345699")
+    assert list(OptOut.objects.values_list("phone", "cause")) == [("+4915112345699", "unusable")]
+
+
 @pytest.mark.parametrize(
     ("status", "code", "state", "reason", "closed"),
     [
