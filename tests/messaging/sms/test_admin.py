@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -133,6 +133,22 @@ def test_a_look_at_the_phone_is_in_the_audit(phones, told, root):
     assert PHONE in page.content.decode()
     entry = AuditEntry.objects.get(action="text_phone_seen")
     assert (entry.actor_id, entry.object_id, entry.data) == (root.user.id, str(text.delivery_id), {})
+
+
+def test_support_reads_the_ledger_and_no_phone(phones, told):
+    """Help for people who got no text."""
+    text = to_one(phones)
+    drain()
+    support = signed_in("support")
+    support.user.groups.add(Group.objects.get(name="Support"))
+    assert shown(support, "") == {"attendee", "attendee_2"}
+    page = support.get(reverse(PAGE, args=[text.delivery_id])).content.decode()
+    assert "+49…01" in page
+    assert PHONE not in page
+    assert support.post(reverse(LOOK, args=[text.delivery_id])).status_code == 403
+    assert support.get(reverse(OPTOUTS)).status_code == 200
+    assert support.post(reverse("admin:messaging_optout_add"), {"phone": PHONE}).status_code == 403
+    assert not OptOut.objects.exists()
 
 
 def test_who_may_not_look_sees_no_phone_and_leaves_no_trace(phones, told, reader):
