@@ -125,11 +125,12 @@ def test_a_long_text_costs_its_parts(phones, told):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_at_once_spend_no_more_than_one(told, settings, request):
+@pytest.mark.parametrize("limit", ["SMS_EVENT_LIMIT", "SMS_DESTINATION_LIMIT"])
+def test_workers_at_once_spend_no_more_than_one(told, settings, request, limit):
     from messaging.sms import claims
 
     phones = request.getfixturevalue("phones")
-    settings.SMS_EVENT_LIMIT = Decimal("0.5")
+    setattr(settings, limit, Decimal("0.5"))
     for number in range(4):
         publish(phones, f"Number {number}")
     due, gate = [], threading.Barrier(4)
