@@ -16,18 +16,25 @@ from django.test import Client
 from django.utils import timezone
 
 from api import redis
+from config.celery import app as celery
 from tests.waiting import PATIENCE
+
+
+def _in_database(address: str, number: int) -> str:
+    parts = urlsplit(address)
+    if parts.netloc:
+        return urlunsplit(parts._replace(path=f"/{number}"))
+    word = "db" if parts.scheme == "unix" else "virtual_host"
+    return f"{parts.scheme}://{parts.path}?{word}={number}"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_redis_database():
     """Each parallel worker counts in a database of its own, and begins with an empty one."""
     number = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    parts = urlsplit(settings.REDIS_URL)
-    if parts.scheme == "unix":
-        settings.REDIS_URL = f"unix://{parts.path}?db={number}"
-    else:
-        settings.REDIS_URL = urlunsplit(parts._replace(path=f"/{number}"))
+    settings.REDIS_URL = _in_database(settings.REDIS_URL, number)
+    # Celery has read its own, with the same database in it.
+    celery.conf.broker_url = _in_database(settings.CELERY_BROKER_URL, number)
     # A machine that is busy with other workers is no server that is away.
     redis._PATIENCE_SECONDS = PATIENCE
     connections.settings["default"]["OPTIONS"]["connect_timeout"] = PATIENCE
