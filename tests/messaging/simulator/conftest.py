@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import pytest
+from django.conf import settings
 from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -103,6 +104,9 @@ class Simulator:
     def environment(self) -> dict[str, str]:
         return {
             "DJANGO_SETTINGS_MODULE": "config.settings",
+            # Of another home, which has no servers of its own.
+            "DATABASE_URL": settings.DATABASE_URL,
+            "REDIS_URL": settings.REDIS_URL,
             "SECRET_KEY": SECRET,
             "CALLBOARD_SMS_BACKEND": "simulator",
             "CALLBOARD_PUBLIC_URL": self.ours.url,
