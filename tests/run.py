@@ -45,7 +45,7 @@ def parts(results: Path, pytest_arguments: list[str]) -> list[Part]:
         Part("import walls", 15, [[BESIDE / "lint-imports"]]),
         Part("migrations", 15, [[*manage, "makemigrations", "--check", "--dry-run"]]),
         Part("OpenAPI document", 20, [[*manage, "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull]]),
-        Part("suite", 540, [suite], shows_output=True),
+        Part("suite", 620, [suite], shows_output=True),
     ]
 
 
