@@ -151,10 +151,6 @@ def test_sends_while_the_quota_is_reset_never_pass_the_limit(people, cast, api, 
 
 def test_a_broadcast_is_accepted_while_redis_is_away(people, cast, api, url, monkeypatch):
     monkeypatch.undo()
-    app_settings = wakeups.current_app.conf
-    monkeypatch.setattr(app_settings, "broker_url", "redis+socket:///tmp/no-such-socket", raising=False)
-    monkeypatch.setattr(app_settings, "broker_write_url", "redis+socket:///tmp/no-such-socket", raising=False)
-    wakeups.current_app.pool.force_close_all()
     monkeypatch.setattr(django_settings, "REDIS_URL", "unix:///tmp/no-such-socket")
     redis.client.cache_clear()
     try:
@@ -165,4 +161,3 @@ def test_a_broadcast_is_accepted_while_redis_is_away(people, cast, api, url, mon
         monkeypatch.undo()
         redis.client.cache_clear()
         redis._away_until = 0.0
-        wakeups.current_app.pool.force_close_all()
