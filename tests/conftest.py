@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from api import redis
 from config.celery import app as celery
+from tests.browsing import chromium, visit  # noqa: F401
 from tests.waiting import PATIENCE
 
 

@@ -105,7 +105,7 @@ def phone_of(phone: Phone, network: Network) -> str:
     return (
         f'<article class="phone" data-number="{number}" aria-label="Phone {number}">'
         f"<header><h2>{number}</h2>{'<span class=stopped>said STOP</span>' if is_out else ''}</header>"
-        f'<ol class="texts" tabindex="0" role="log" aria-live="off" aria-label="Texts of {number}">'
+        f'<ol class="texts" tabindex="0" aria-label="Texts of {number}">'
         f"{''.join(map(text_of, texts))}</ol>"
         f'<form class="reply"><input type="hidden" name="from" value="{number}">'
         f'<input type="hidden" name="to" value="{escape(to)}">'

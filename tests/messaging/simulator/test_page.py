@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser import Browser
+from tests.browsing import violations
 from tests.messaging.simulator.conftest import OTHER_PHONE, PHONE, SENDER
 from tests.waiting import wait_until
 
@@ -108,70 +109,60 @@ def test_what_there_is_not_and_what_is_too_much_is_a_problem(simulator):
 # --- In a browser ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def browser(simulator, tmp_path):
-    browser = Browser(tmp_path / "profile", "--window-size=1280,900")
-    yield browser
-    browser.close()
-
-
-def phone(number: str, rest: str = "") -> str:
-    return f"""document.querySelector('[data-number="{number}"]{rest}')"""
+def phone(number: str) -> str:
+    return f'[data-number="{number}"]'
 
 
 @pytest.mark.browser
-def test_a_browser_shows_texts_as_they_come_and_runs_nothing_of_theirs(simulator, browser):
+def test_a_browser_shows_texts_as_they_come_and_runs_nothing_of_theirs(simulator, visit):
     simulator.create(body=HOSTILE)
     simulator.create(to="+49151111130003", body="Will not arrive")
-    browser.open(simulator.base)
-    browser.wait(f"{phone('+49151111130003')}.innerText.includes('30003: Unreachable destination handset')")
-    assert HOSTILE in browser.run(f"{phone(PHONE)}.innerText")
+    page = visit(simulator.base)
+    expect(page.locator(phone("+49151111130003"))).to_contain_text("30003: Unreachable destination handset")
+    expect(page.locator(phone(PHONE))).to_contain_text(HOSTILE)
     simulator.create(to="+4915112777777", body="Just now")
-    browser.wait(f"{phone('+4915112777777')}?.innerText.includes('Just now')")
-    assert browser.run("document.querySelector('.phone').dataset.number") == "+4915112777777"
-    assert "Just now" in browser.run("document.getElementById('heard').textContent")
-    assert browser.run("document.title") == "Phones · Callboard's SMS simulator"
-    assert browser.wrong == []
+    expect(page.locator(phone("+4915112777777"))).to_contain_text("Just now")
+    assert page.locator(".phone").first.get_attribute("data-number") == "+4915112777777"
+    expect(page.locator("#heard")).to_contain_text("Just now")
+    assert page.title() == "Phones · Callboard's SMS simulator"
 
 
 @pytest.mark.browser
-def test_a_person_answers_stop_from_a_phone(simulator, ours, browser):
+def test_a_person_answers_stop_from_a_phone(simulator, ours, visit):
     simulator.create()
-    browser.open(simulator.base)
-    browser.wait(f"{phone(PHONE)} !== null")
-    browser.run(f"{phone(PHONE, ' [name=body]')}.value = 'Stop'")
-    browser.run(f"{phone(PHONE, ' form')}.requestSubmit()")
-    browser.wait(f"{phone(PHONE, ' .stopped')}?.textContent === 'said STOP'")
-    browser.wait(f"{phone(PHONE)}.innerText.includes('You have successfully been unsubscribed')")
-    assert browser.run(f"{phone(PHONE, ' [name=body]')}.value") == ""
+    its = visit(simulator.base).locator(phone(PHONE))
+    its.locator("[name=body]").fill("Stop")
+    its.locator("[name=body]").press("Enter")
+    expect(its.locator(".stopped")).to_have_text("said STOP")
+    expect(its).to_contain_text("You have successfully been unsubscribed")
+    expect(its.locator("[name=body]")).to_have_value("")
     assert [post.params["Body"] for post in ours.posted if "Body" in post.params] == ["Stop"]
-    assert browser.wrong == []
 
 
 @pytest.mark.browser
-def test_a_person_sets_faults_and_is_told_what_is_wrong(simulator, browser):
-    browser.open(simulator.base)
-    browser.run("document.getElementById('fault-slow').value = 0.5")
-    browser.run("document.getElementById('faults').requestSubmit()")
-    browser.wait("document.querySelector('#faults .said').textContent === 'Set.'")
+def test_a_person_sets_faults_and_is_told_what_is_wrong(simulator, visit):
+    page = visit(simulator.base)
+    page.locator("#fault-slow").fill("0.5")
+    page.locator("#fault-slow").press("Enter")
+    expect(page.locator("#faults .said")).to_have_text("Set.")
     assert simulator.ask("GET", "/faults")[1]["slow"] == 0.5
-    browser.run("document.getElementById('no-faults').click()")
+    page.locator("#no-faults").click()
     wait_until(lambda: simulator.ask("GET", "/faults")[1]["slow"] == 0)
-    for name, value in (("from", "123"), ("body", "x")):
-        browser.run(f"document.getElementById('write-{name}').value = '{value}'")
-    browser.run("document.getElementById('write').requestSubmit()")
-    browser.wait("document.querySelector('#write .said').textContent.startsWith('#/from')")
-    assert browser.run("document.getElementById('write-body').value") == "x", "what was written is not lost"
+    page.locator("#write-from").fill("123")
+    page.locator("#write-body").fill("x")
+    page.locator("#write-body").press("Control+Enter")
+    page.locator("#write button[type=submit], #write button:not([type])").first.click()
+    expect(page.locator("#write .said")).to_contain_text("#/from")
+    expect(page.locator("#write-body")).to_have_value("x")
+    visit.wrong.clear()  # the 400 that was asked for
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_nothing_is_wider_than_the_window(simulator, tmp_path, width):
+def test_nothing_is_wider_than_the_window_and_everyone_can_read_it(simulator, visit, width, scheme):
     simulator.create(body="a" * 300)
-    browser = Browser(tmp_path / "profile", f"--window-size={width},900")
-    try:
-        browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        browser.open(simulator.base)
-        assert browser.run("document.documentElement.scrollWidth") <= width
-    finally:
-        browser.close()
+    page = visit(simulator.base, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    expect(page.locator(phone(PHONE))).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
