@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from api import maintenance
-from broadcasts import notices, progress, publication, states
+from broadcasts import figures, notices, progress, publication, states
 from broadcasts.models import Broadcast
 from messaging import publishing
 from messaging.models import Message
@@ -65,6 +65,7 @@ def hand_batch(broadcast_id: UUID, token: UUID, *, tells: bool = False) -> bool:
             is_texted=broadcast.sms,
             valid_until=broadcast.valid_until,
         )
+        figures.deliveries.add(batch.written)
         if batch.upto is None:
             _finish(broadcast)
             return False

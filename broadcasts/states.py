@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.errors import InvalidState
+from broadcasts import figures
 from broadcasts.models import Broadcast
 
 Status = Broadcast.Status
@@ -30,5 +31,6 @@ def move(broadcast: Broadcast, step: str, **values: Any) -> None:
     values["status"] = TRANSITIONS[step][before]
     if not Broadcast.objects.filter(id=broadcast.id, status=before).update(**values):
         raise InvalidState(Broadcast.objects.values_list("status", flat=True).get(id=broadcast.id))
+    figures.moves.add(status=str(values["status"]))
     for name, value in values.items():
         setattr(broadcast, name, value)

@@ -21,6 +21,7 @@ from config.environment import (
     header_name,
     host_names,
     identifier,
+    networks,
     one_of,
     prices,
     public_url,
@@ -28,6 +29,7 @@ from config.environment import (
     quota,
     rate_limit,
     read,
+    secret,
     sender,
     url,
     whole_number,
@@ -368,6 +370,12 @@ CELERY_BEAT_SCHEDULE = {
     "reset-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": crontab(hour=2, minute=0)},
     "catch-up-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": 60.0, "options": {"expires": 60}},
 }
+
+# --- Watching --------------------------------------------------------------------------------
+
+# Who may read /metrics: whoever names this, or asks from there; nobody, where neither is set.
+METRICS_TOKEN = read("CALLBOARD_METRICS_TOKEN", secret, None)
+METRICS_FROM = read("CALLBOARD_METRICS_FROM", networks, [])
 
 # --- Logs ------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import events.urls
 import messaging.urls
 import moderation.urls
 import rollout.urls
+import rollout.views
 from config import views
 
 urlpatterns = [
@@ -27,6 +28,7 @@ urlpatterns = [
     ),
     path("", views.front_page, name="front_page"),
     path("", include("api.urls")),
+    path("metrics", rollout.views.all_metrics),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]

@@ -5,7 +5,10 @@ class RolloutConfig(AppConfig):
     name = "rollout"
 
     def ready(self):
-        from rollout import alerts, budget, flags, measures, names  # noqa: F401
+        from api import requests
+        from rollout import alerts, budget, flags, measures, names, traffic, work  # noqa: F401
+
+        requests.observe(traffic.count)
 
         flags.register_guard(names.MESSAGES_READMODEL_V2, budget.against_raising)
         alerts.register(

@@ -110,4 +110,5 @@ def register() -> None:
     alerts.register("sms_refused", "The provider refuses us: account, token, sender or its queue.", refused)
     alerts.register("sms_outbox_age", "Texts that are due are not sent.", outbox)
     figures.gauge("text_outbox_age_seconds", "How long the oldest text that is due has waited.", signs.outbox_age)
+    figures.gauge("text_outbox_size", "Texts that wait or are being sent.", signs.outbox_size)
     figures.gauge("texts_unknown", "Texts of which nobody knows what became of them.", signs.unknown)
