@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.http import HttpRequest, HttpResponse
 
 from rollout import figures, traffic
+from rollout.figures import Bump
 
 VERSIONS = ("v1", "v2")
 START_ROUTES = ("/api/v1/events/{event_id}/conversations", "/api/v1/help-requests/{help_request_id}/conversations")
@@ -21,17 +24,16 @@ start_seconds = figures.histogram(
 sends = figures.counter("message_sends", "Messages sent in conversations.", {"outcome": traffic.OUTCOMES})
 
 
-def note_start(request: HttpRequest, response: HttpResponse, took: float) -> None:
+def note_start(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
     # Whoever takes a start into the old tables says so on the request.
     version = getattr(request, "schema_version", "v2")
     outcome = traffic.outcome(response)
-    starts.add(version=version, outcome=outcome)
-    if outcome == "done":
-        start_seconds.observe(took, version=version)
+    started = start_seconds.bumps((version,), took) if outcome == "done" else ()
+    return (starts.bump(version=version, outcome=outcome), *started)
 
 
-def note_send(request: HttpRequest, response: HttpResponse, took: float) -> None:
-    sends.add(outcome=traffic.outcome(response))
+def note_send(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
+    return (sends.bump(outcome=traffic.outcome(response)),)
 
 
 def register() -> None:

@@ -61,6 +61,9 @@ Values = tuple[str, ...]
 # Of one figure: by its part and the values of its labels.
 Sums = Mapping[tuple[str, ...], float]
 
+# A number, and what is added to it.
+Bump = tuple[tuple[str, str, Values], float]
+
 
 class Sample(NamedTuple):
     """One number, as an exporter writes it; `suffix` is `_bucket`, `_sum` or `_count` of a histogram, else empty."""
@@ -121,6 +124,10 @@ class Counter(Figure):
     def add(self, amount: float = 1, **labels: str) -> None:
         _sums.add(((self.name, "", self._values(labels)), amount))
 
+    def bump(self, **labels: str) -> Bump:
+        """One more, to be made with others by `bump`: for what every request counts."""
+        return (self.name, "", self._values(labels)), 1
+
     def samples(self, sums: Sums) -> Iterator[Sample]:
         for labels, value in self._series(sums, ""):
             yield Sample("", labels, value)
@@ -135,9 +142,11 @@ class Histogram(Figure):
         self._ends = [*(repr(float(bound)) for bound in self.buckets), "+Inf"]
 
     def observe(self, value: float, **labels: str) -> None:
-        values = self._values(labels)
+        _sums.add(*self.bumps(self._values(labels), value))
+
+    def bumps(self, values: Values, value: float) -> tuple[Bump, Bump]:
         end = self._ends[bisect_left(self.buckets, value)]
-        _sums.add(((self.name, end, values), 1), ((self.name, "sum", values), value))
+        return ((self.name, end, values), 1), ((self.name, "sum", values), value)
 
     def samples(self, sums: Sums) -> Iterator[Sample]:
         for labels, total in self._series(sums, "sum"):
@@ -205,7 +214,7 @@ class _Sums:
         self._batch: tuple[str, dict[tuple, float]] | None = None
         self._sender: threading.Thread | None = None
 
-    def add(self, *bumps: tuple[tuple, float]) -> None:
+    def add(self, *bumps: Bump) -> None:
         with self._lock:
             for key, amount in bumps:
                 self._waiting[key] = self._waiting.get(key, 0) + amount
@@ -266,6 +275,11 @@ def send_beside(send: Callable[[], object]) -> None:
 def begin_sending() -> None:
     """For what is sent beside: the thread begins with the first bump otherwise."""
     _sums.begin()
+
+
+def bump(*bumps: Bump) -> None:
+    """Several at once, for the price of little more than one."""
+    _sums.add(*bumps)
 
 
 def _minute_now() -> int:
