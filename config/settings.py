@@ -339,6 +339,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "watch": {"task": "rollout.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "send-alarm-mails": {"task": "rollout.tasks.send_alarm_mails", "schedule": 20.0, "options": {"expires": 40}},
+    "purge-alarms": {"task": "rollout.tasks.purge_alarms", "schedule": crontab(hour=3, minute=40)},
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
     "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
     "purge-comparisons": {"task": "rollout.tasks.purge_comparisons", "schedule": crontab(hour=3, minute=20)},
@@ -376,6 +379,9 @@ CELERY_BEAT_SCHEDULE = {
 # Who may read /metrics: whoever names this, or asks from there; nobody, where neither is set.
 METRICS_TOKEN = read("CALLBOARD_METRICS_TOKEN", secret, None)
 METRICS_FROM = read("CALLBOARD_METRICS_FROM", networks, [])
+# Who hears by e-mail of alarms; and where their runbook is read, for links: the admin shows it, too.
+OPERATOR_EMAILS = read("CALLBOARD_OPERATOR_EMAILS", email_addresses, [])
+RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rollout/alarm/runbook/")
 
 # --- Logs ------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ class MessagingConfig(AppConfig):
     def ready(self):
         from api import diagrams, health
         from events import demo, help_requests
-        from messaging import conversations, feed_alerts, feed_comparison, stream_figures, traffic  # noqa: F401
+        from messaging import conversations, feed_alerts, feed_comparison, traffic, watches
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
         from rollout import shadow
@@ -21,3 +21,4 @@ class MessagingConfig(AppConfig):
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
         feed_alerts.register()
         traffic.register()
+        watches.register()

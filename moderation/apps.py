@@ -9,9 +9,10 @@ class ModerationConfig(AppConfig):
 
         from api import diagrams, outgoing
         from messaging import gates, messages
-        from moderation import alerts, cases, figures, judging, states
+        from moderation import alerts, cases, figures, judging, states, watches
         from rollout import alerts as watched
 
+        watches.register()
         gates.register(gates.Gate(judging.load, cases.open_for_rules))
         messages.register_removal(cases.open_for_removal)
         outgoing.register_types(*alerts.TYPES)
@@ -21,4 +22,6 @@ class ModerationConfig(AppConfig):
             "moderation_backlog",
             "A case has waited for a moderator longer than is set.",
             lambda: figures.probe(settings.CASE_OVERDUE.total_seconds()),
+            # Told by the case itself as well; this is for whoever watches the whole.
+            expression=(f"max(callboard_moderation_oldest_case_seconds) > {settings.CASE_OVERDUE.total_seconds():.0f}"),
         )

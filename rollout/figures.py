@@ -31,6 +31,8 @@ from api import redis
 logger = logging.getLogger(__name__)
 
 OTHER = "other"
+# Of names as Prometheus sees them.
+PREFIX = "callboard_"
 MOST_SERIES = 200
 FLUSH_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0

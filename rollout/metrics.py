@@ -17,9 +17,8 @@ from prometheus_client.registry import Collector
 from api import redis
 from api.requests import client_address
 from rollout import figures
-from rollout.figures import Figure, Sample
+from rollout.figures import PREFIX, Figure, Sample
 
-PREFIX = "callboard_"
 _FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
 # About the answer itself.
 OF_THE_PAGE = {"counters_readable": "0 with Redis away.", "scrape_seconds": "How long all of this took."}

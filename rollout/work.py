@@ -10,7 +10,7 @@ from celery.signals import task_postrun, task_prerun
 from django.conf import settings
 from django.db import connection
 
-from api import redis
+from api import health, redis
 from rollout import figures
 
 SUCCESS, FAILURE, RETRY = "succeeded", "failed", "repeated"
@@ -70,6 +70,25 @@ def _connection_gauge() -> dict[tuple[str], float]:
     return dict(zip([("ours",), ("server",), ("allowed",)], connections(), strict=True))
 
 
+SIGNS = {"beat": health.BEAT, "worker": health.CANARY, "stream": health.STREAM}
+
+
+def last_seen(sign: str) -> float | None:
+    """Seconds ago; None where it is not known."""
+    stamped = float(redis.client().get(SIGNS[sign]) or 0)
+    return max(time.time() - stamped, 0.0) if stamped else None
+
+
+def signs_of_life() -> dict[tuple[str], float]:
+    return {(sign,): ago for sign in SIGNS if (ago := last_seen(sign)) is not None}
+
+
+figures.gauge(
+    "last_seen_seconds",
+    "How long ago beat kept time, a worker finished a task, a stream process gave a sign of life.",
+    signs_of_life,
+    {"of": tuple(SIGNS)},
+)
 figures.gauge("queue_depth", "Tasks that wait in each queue.", queue_depth, {"queue": QUEUES})
 figures.gauge(
     "database_connections",
