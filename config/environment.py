@@ -191,6 +191,12 @@ def email_addresses(raw: str) -> list[str]:
     return found
 
 
+def phone_number(raw: str) -> str:
+    if not re.fullmatch(r"[+][1-9][0-9]{6,14}", raw):
+        raise ValueError("give a phone with its country, such as +4915112345678")
+    return raw
+
+
 def networks(raw: str) -> list[IPv4Network | IPv6Network]:
     try:
         return [ip_network(word.strip()) for word in raw.split(",") if word.strip()]

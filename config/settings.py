@@ -23,6 +23,7 @@ from config.environment import (
     identifier,
     networks,
     one_of,
+    phone_number,
     prices,
     public_url,
     quiet_hours,
@@ -294,6 +295,8 @@ SMS_SETTLE_SECONDS = read("CALLBOARD_SMS_SETTLE_SECONDS", whole_number(1, 86_400
 # In the event's time zone; an event may have hours of its own.
 SMS_QUIET_HOURS = read("CALLBOARD_SMS_QUIET_HOURS", quiet_hours, None)
 # What texts of one event, and those to one destination, may cost within a day (UTC).
+# Where the broadcast that is made for testing is texted to; nowhere, where it is not set.
+CHECK_PHONE = read("CALLBOARD_CHECK_PHONE", phone_number, None)
 SMS_EVENT_LIMIT = read("CALLBOARD_SMS_EVENT_LIMIT", amount, Decimal(1000))
 SMS_DESTINATION_LIMIT = read("CALLBOARD_SMS_DESTINATION_LIMIT", amount, Decimal(2000))
 
@@ -356,6 +359,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "broadcasts.tasks.sweep",
         "schedule": float(SWEEP_SECONDS),
         "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "check-broadcast-path": {
+        "task": "broadcasts.tasks.check_path",
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "sweep-texts": {
         "task": "messaging.tasks.sweep_texts",

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from messaging.sms import claims, outcomes, signs
 from messaging.sms.models import Text
-from rollout import alerts, figures
+from rollout import alerts, figures, work
 from rollout.alerts import Finding
 
 DAY = timedelta(hours=24)
@@ -28,6 +28,7 @@ OURS_TO_MEND = tuple(
     sorted({found.reason for found in outcomes.BY_CODE.values() if found.is_alarming} - {outcomes.FILTERED.reason})
 )
 LATELY = timedelta(hours=1)
+MOST_SILENCE_SECONDS = 60
 
 
 class Texts(NamedTuple):
@@ -105,7 +106,31 @@ def outbox() -> Finding:
     return alerts.measured(age, f"the oldest text that is due has waited for {age:.0f} s")
 
 
+def text_worker() -> Finding:
+    """Asked every five seconds where beat keeps time; while it does not, nobody could answer."""
+    beat, worker = work.last_seen("beat"), signs.last_seen()
+    if beat is None or beat > MOST_SILENCE_SECONDS:
+        return alerts.ok("cannot be told while beat is silent")
+    if worker is None:
+        return alerts.firing("no worker of the texts has finished a task since Redis began anew")
+    return alerts.measured(worker, f"a worker of the texts finished a task {worker:.0f} s ago")
+
+
 def register() -> None:
+    alerts.register(
+        "text_worker_deaf",
+        "No worker of the texts' queue finishes tasks: texts wait.",
+        text_worker,
+        severity=alerts.CRITICAL,
+        minutes=1,
+        limit=alerts.most(MOST_SILENCE_SECONDS, "s"),
+        expression=f"max(callboard_text_worker_seen_seconds) > {MOST_SILENCE_SECONDS}",
+    )
+    figures.gauge(
+        "text_worker_seen_seconds",
+        "How long ago a worker of the texts finished a task.",
+        lambda: {} if (ago := signs.last_seen()) is None else {(): ago},
+    )
     alerts.register(
         "sms_volume",
         "Fewer texts are handed over than usual, by more than 10 %.",

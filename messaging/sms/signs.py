@@ -59,6 +59,11 @@ def worker() -> str:
     return f"finished a task {age:.0f} s ago"
 
 
+def last_seen() -> float | None:
+    """Seconds since a worker of this queue finished a task."""
+    return _canary_age()
+
+
 def _ask() -> float:
     from messaging.tasks import text_canary
 
