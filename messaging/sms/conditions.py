@@ -66,7 +66,9 @@ def volume() -> Finding:
         return alerts.ok(f"{today.wanted} texts in 24 hours{UNTIL}, too few to say")
     baseline = 1.0 if before.volume is None else before.volume
     words = f"{today.handed} of {today.wanted} texts in 24 hours were handed over, {today.volume:.0%}"
-    return alerts.measured(today.volume / baseline, f"{words}; usual is {baseline:.0%}")
+    # A week in which nothing was handed over is no measure.
+    value = round(today.volume / baseline, 6) if baseline else 1.0
+    return alerts.measured(value, f"{words}; usual is {baseline:.0%}")
 
 
 def success() -> Finding:
