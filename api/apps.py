@@ -10,8 +10,9 @@ class ApiConfig(AppConfig):
         # Its signals are connected when it is imported.
         from django.conf import settings
 
-        from api import faults, tracing, tracks  # noqa: F401
+        from api import checkups, faults, tracing, tracks  # noqa: F401
 
+        checkups.register()
         if settings.SENTRY_DSN:
             faults.begin(settings.SENTRY_DSN, environment=settings.SENTRY_ENVIRONMENT)
         if settings.OTLP_ENDPOINT:

@@ -6,6 +6,8 @@ class EventsConfig(AppConfig):
 
     def ready(self):
         from accounts import profile
+        from api.checkups import catalogue
         from events import shapes
 
         profile.register_memberships(shapes.own_memberships)
+        catalogue.guard("events_block")

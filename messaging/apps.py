@@ -5,11 +5,12 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self):
-        from api import diagrams, health
+        from api import diagrams, doctor, health
+        from api.checkups import catalogue
         from events import demo, help_requests
         from messaging import conversations, feed_alerts, feed_comparison, traffic, watches
         from messaging.demo import add_history
-        from messaging.sms import conditions, signs, states
+        from messaging.sms import checkup, conditions, signs, states
         from rollout import shadow
 
         help_requests.register_conversations(conversations.about)
@@ -18,6 +19,10 @@ class MessagingConfig(AppConfig):
         health.register("texts", signs.outbox)
         health.register("texts_worker", signs.worker)
         conditions.register()
+        doctor.register(doctor.CONFIGURED, checkup.provider)
+        doctor.register(doctor.BEHIND, checkup.unsettled)
+        seen = ("conversation", "participant", "expected", "message", "delivery")
+        catalogue.guard(*(f"messaging_{name}" for name in seen))
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
         feed_alerts.register()
         traffic.register()

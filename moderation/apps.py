@@ -8,11 +8,13 @@ class ModerationConfig(AppConfig):
         from django.conf import settings
 
         from api import diagrams, outgoing
+        from api.checkups import catalogue
         from messaging import gates, messages
         from moderation import alerts, cases, figures, judging, states, watches
         from rollout import alerts as watched
 
         watches.register()
+        catalogue.guard("moderation_report", "moderation_sanction", "moderation_appeal")
         gates.register(gates.Gate(judging.load, cases.open_for_rules))
         messages.register_removal(cases.open_for_removal)
         outgoing.register_types(*alerts.TYPES)

@@ -5,8 +5,8 @@ class RolloutConfig(AppConfig):
     name = "rollout"
 
     def ready(self):
-        from api import diagrams, outgoing, requests
-        from rollout import alarms, alerts, budget, flags, measures, names, traffic, watches  # noqa: F401
+        from api import diagrams, doctor, outgoing, requests
+        from rollout import alarms, alerts, budget, checkup, flags, measures, names, traffic, watches  # noqa: F401
 
         requests.observe(traffic.count)
 
@@ -19,5 +19,6 @@ class RolloutConfig(AppConfig):
             rollback="manage.py feed swap --to v1",
         )
         watches.register()
+        doctor.register(doctor.SAFE, checkup.firing)
         outgoing.register_types(*alarms.TYPES)
         diagrams.register("alarms-states", alarms.TRANSITIONS, beginnings=alarms.BEGINNINGS)
