@@ -5,8 +5,9 @@ class BroadcastsConfig(AppConfig):
     name = "broadcasts"
 
     def ready(self):
+        from accounts import personal as personal_data
         from api import diagrams, outgoing
-        from broadcasts import access, notices, path_check, quotas, states
+        from broadcasts import access, notices, path_check, personal, quotas, states
         from events import capabilities
         from messaging.sms import ledger, origins
 
@@ -15,4 +16,5 @@ class BroadcastsConfig(AppConfig):
         origins.register(access.request_of)
         diagrams.register("broadcasts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
         path_check.register()
+        personal_data.register("broadcasts", export=personal.export, erase=personal.erase)
         outgoing.register_types(*notices.TYPES)

@@ -5,10 +5,11 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self):
+        from accounts import personal as personal_data
         from api import diagrams, doctor, health
         from api.checkups import catalogue
         from events import demo, help_requests
-        from messaging import conversations, feed_alerts, feed_comparison, traffic, watches
+        from messaging import conversations, feed_alerts, feed_comparison, personal, traffic, watches
         from messaging.demo import add_history
         from messaging.sms import checkup, conditions, signs, states
         from rollout import shadow
@@ -19,6 +20,7 @@ class MessagingConfig(AppConfig):
         health.register("texts", signs.outbox)
         health.register("texts_worker", signs.worker)
         conditions.register()
+        personal_data.register("messaging", export=personal.export, erase=personal.erase)
         doctor.register(doctor.CONFIGURED, checkup.provider)
         doctor.register(doctor.BEHIND, checkup.unsettled)
         seen = ("conversation", "participant", "expected", "message", "delivery")
