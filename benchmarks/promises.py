@@ -55,7 +55,9 @@ class Promise:
         return FORMATS[self.unit](self.found) + (f" ({self.note})" if self.note else "")
 
     def level(self, level: float | None) -> str:
-        return "" if level is None else f"{'≥' if self.is_floor else '≤'} {FORMATS[self.unit](level)}"
+        if not level:
+            return "" if level is None else "none"
+        return f"{'≥' if self.is_floor else '≤'} {FORMATS[self.unit](level)}"
 
 
 @dataclass(frozen=True)
