@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, plan, policies, profile, report, rules, send, stand, start, table, texts
+from benchmarks import broadcasts, feed, peer, plan, policies, profile, report, rules, send, stand, start, table, texts
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -31,7 +31,10 @@ SCENARIOS = {
     "policies": policies.run,
     "texts": texts.run,
     "profile": profile.run,
+    "peer": peer.run,
 }
+# Only where it is asked for: it installs another server.
+BY_NAME = ("peer",)
 
 
 # Less of everything: figures to look at, from which nothing should be concluded.
@@ -61,7 +64,7 @@ def main() -> int:
     chosen.scenarios += chosen.only.split(",") if chosen.only else []
     if chosen.quick:
         vars(chosen).update(QUICK)
-        chosen.scenarios = chosen.scenarios or [name for name in SCENARIOS if name not in NOT_QUICK]
+        chosen.scenarios = chosen.scenarios or [name for name in SCENARIOS if name not in (*NOT_QUICK, *BY_NAME)]
     if unknown := set(chosen.scenarios) - set(SCENARIOS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     try:
@@ -82,7 +85,7 @@ def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
         " rate at which this CPU a call would fill all cores."
     )
     outcomes = []
-    for name in chosen.scenarios or SCENARIOS:
+    for name in chosen.scenarios or [name for name in SCENARIOS if name not in BY_NAME]:
         time.sleep(2)
         outcomes.append(SCENARIOS[name](measured, event, seconds=chosen.seconds))
         if chosen.write and outcomes[-1].promises:
