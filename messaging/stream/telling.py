@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 from api.database import Statement
 from messaging.stream.entries import Entry
-from messaging.stream.places import Place
 
 
 class Ask(NamedTuple):
@@ -21,9 +20,16 @@ class Ask(NamedTuple):
 
 
 class Told(NamedTuple):
-    place: Place
-    payload: bytes
+    """An event, framed but for its id: where somebody stands with it is not the same for all."""
+
+    entry: Entry
+    part: int
+    framed: bytes
     people: Collection[str]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.entry.id, self.part
 
 
 Rows = list[Any]
@@ -53,7 +59,7 @@ def tell(entries: Sequence[Entry], listeners: Collection[str]) -> Telling:
         return []
     results = yield [ask for ask, _ in answered]
     told = [one for (_, become), rows in zip(answered, results, strict=True) for one in become(rows)]
-    told.sort(key=lambda one: one.place)
+    told.sort(key=lambda one: one.order)
     return told
 
 
