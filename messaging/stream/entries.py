@@ -1,4 +1,4 @@
-"""Rows of the log, and how they are read: all that has become visible since a cut, in the order in which it was written."""
+"""Rows of the log, and how they are read: all that has become visible since a cut, in the order of its writing."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ class Batch(NamedTuple):
         return Place(self.at, entry.id, part, self.seen, self.cut)
 
 
+# What can be seen now.
+NOW: Statement = (
+    "SELECT pg_current_snapshot()::text AS snapshot,"
+    " (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS at",
+    [],
+)
 # Since when the log is whole.
 FLOOR: Statement = ("SELECT xid FROM messaging_logfloor", [])
 

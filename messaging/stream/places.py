@@ -1,8 +1,9 @@
 """Where somebody stands in the log: the ids of events.
 
-Transactions do not become visible in the order in which they began, and one may run for long. So a place is not a number
-but what could be seen: a snapshot (`Cut`) of which everything is told, and, in the middle of what came after it, a second
-one of which everything is told up to a row. Nobody who comes back with that misses what committed late, nor waits.
+Transactions do not become visible in the order in which they began, and one may run for long. So a place is not a
+number but what could be seen: a snapshot (`Cut`) of which everything is told, and, in the middle of what came after it,
+a second one of which everything is told up to a row. Nobody who comes back with that misses what committed late, nor
+waits for it.
 
 An id begins with the time at which the database was looked at, then the row and the event's number in it, all with a
 fixed width: so ids order as texts do.
@@ -14,12 +15,13 @@ import re
 from typing import NamedTuple
 
 PATTERN = r"^[0-9a-f]{14}-[0-9a-f]{12}-[0-9a-f]{6}(-[0-9a-f]+(\.[0-9a-f]+)+){1,2}$"
+NO_ID = "This is no id of an event of this stream."
 _SHAPE = re.compile(PATTERN, re.ASCII)
-LONGEST = 100_000
+LONGEST = 16_000
 # After every row, and every event of a row.
 LAST_ROW, LAST_PART = 0xFFFFFFFFFFFF, 0xFFFFFF
-# What the database's whole numbers hold.
-_MOST = 2**63
+# More than any database has come to: who names it is told that nobody knows of such a place.
+_MOST = 2**62
 
 
 class Cut(NamedTuple):
@@ -78,15 +80,10 @@ def parse(text: str) -> Place | None:
     if len(text) > LONGEST or not _SHAPE.fullmatch(text):
         return None
     at, row, part, *cuts = text.split("-")
-    seen, *target = (_parse_cut(cut) for cut in cuts)
-    if None in (seen, *target):
-        return None
-    return Place(int(at, 16), int(row, 16), int(part, 16), seen, *target)
+    return Place(int(at, 16), int(row, 16), int(part, 16), *map(_parse_cut, cuts))
 
 
-def _parse_cut(text: str) -> Cut | None:
-    xmin, *offsets = (int(number, 16) for number in text.split("."))
-    if xmin + max(offsets) >= _MOST:
-        return None
-    xmax, *running = (xmin + offset for offset in offsets)
-    return Cut(xmin, xmax, tuple(running)) if all(x < xmax for x in running) else None
+def _parse_cut(text: str) -> Cut:
+    xmin, *offsets = (min(int(number, 16), _MOST) for number in text.split("."))
+    xmax, *running = (min(xmin + offset, _MOST) for offset in offsets)
+    return Cut(xmin, xmax, tuple(running))

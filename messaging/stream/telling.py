@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from api.database import Statement
+from api.database import Statement, entering, leaving
 from messaging.stream.entries import Entry
 
 
@@ -69,3 +69,18 @@ def _by_kind(entries: Sequence[Entry]) -> dict[Kind, list[Entry]]:
         if kind := _kinds.get(entry.kind):
             found.setdefault(kind, []).append(entry)
     return found
+
+
+def pipeline(asks: Sequence[Ask | Statement]) -> tuple[list[Statement], list[int]]:
+    """With taking a role and leaving it around what is asked in somebody's name; and which results are the answers."""
+    statements: list[Statement] = []
+    wanted = []
+    for ask in asks:
+        statement, person = ask if isinstance(ask, Ask) else (ask, None)
+        if person is not None:
+            statements.append(entering(person))
+        wanted.append(len(statements))
+        statements.append(statement)
+        if person is not None:
+            statements.append(leaving())
+    return statements, wanted
