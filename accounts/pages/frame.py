@@ -14,6 +14,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from uuid_utils.compat import uuid7
 
+from api.errors import ApiError
 from api.fields import parse_id
 from api.inside import Refused
 
@@ -40,12 +41,20 @@ def for_people(*methods: str) -> Callable[[View], View]:
                     response = view(request, **ids)
             except Refused as refused:
                 response = refusal(request, refused)
+            except ApiError as error:
+                response = refusal(request, said(error))
             patch_cache_control(response, private=True, no_store=True)
             return response
 
         return guarded
 
     return of
+
+
+def said(error: ApiError) -> Refused:
+    """What a function of the domain refuses a page that asks it without a call of the API between them."""
+    document = {"code": error.code, "status": error.status, "detail": error.detail, **error.extras}
+    return Refused(document, error.headers)
 
 
 def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
