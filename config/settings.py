@@ -220,6 +220,8 @@ SPECTACULAR_SETTINGS = {
 RATE_LIMIT = read("CALLBOARD_RATE_LIMITS", rate_limit, 600)
 LOGIN_LIMIT_PER_ACCOUNT = 10
 LOGIN_LIMIT_PER_ADDRESS = 100
+# Open streams of one person in a stream process; devices and tabs have one each.
+STREAMS_PER_PERSON = read("CALLBOARD_STREAMS_PER_PERSON", whole_number(1, 10_000), 10)
 BODY_LIMIT = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)

@@ -10,6 +10,7 @@ class MessagingConfig(AppConfig):
         from messaging import conversations, feed_alerts, feed_comparison
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
+        from messaging.stream import kinds
         from rollout import shadow
 
         help_requests.register_conversations(conversations.about)
@@ -17,6 +18,7 @@ class MessagingConfig(AppConfig):
         diagrams.register("texts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
         health.register("texts", signs.outbox)
         health.register("texts_worker", signs.worker)
+        kinds.register_all()
         conditions.register()
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
         feed_alerts.register()

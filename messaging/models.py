@@ -358,6 +358,21 @@ class LogEntry(models.Model):
             models.Index(fields=["event_id", "xid", "id"], name="logentry_event"),
             # Where a message stands in it, for `since`.
             models.Index(fields=["message_id"], condition=Q(message_id__isnull=False), name="logentry_message"),
+            # What was told to one person alone, for who comes back after long.
+            models.Index(fields=["user_id", "xid", "id"], condition=Q(user_id__isnull=False), name="logentry_user"),
+        ]
+
+
+class LogFloor(models.Model):
+    """Up to where the log has been purged, in one row; none where it never was."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    xid = models.BigIntegerField()
+    entry = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="logfloor_is_one_row"),
         ]
 
 
