@@ -6,8 +6,6 @@ import re
 
 from django.utils.translation import gettext, gettext_noop
 
-_LENGTH = re.compile(r"Give (\d+) to (\d+) characters; these are (\d+)\.")
-
 # By code, and of a refusal by its reason: what a person on a page is told.
 BY_CODE = {
     "not_authenticated": gettext_noop("Please sign in again."),
@@ -39,17 +37,41 @@ BY_REASON = {
     "own_decision": gettext_noop("This is for somebody else to decide."),
 }
 
-OF_FIELDS = frozenset(
-    {
-        gettext_noop("This must not be empty."),
-        gettext_noop("This field is required."),
-        gettext_noop("Give a text."),
-        gettext_noop("Give a time to come."),
-        gettext_noop("Give a time after the one at which it goes out."),
-        gettext_noop("Give a time with its offset, such as 2026-07-01T18:00:00Z."),
-        gettext_noop("This is not a cursor of this list."),
-    }
+# Beside fields, where the API says these; the texts of an import are said by `events`.
+OF_FIELDS = (
+    gettext_noop("This must not be empty."),
+    gettext_noop("This field is required."),
+    gettext_noop("Give a text."),
+    gettext_noop("Give a time to come."),
+    gettext_noop("Give a time after the one at which it goes out."),
+    gettext_noop("There are more cells than columns."),
+    gettext_noop("It is empty."),
+    gettext_noop("Line 1 names a column twice."),
+    gettext_noop("You are in it already: name the others."),
+    gettext_noop("This is you."),
+    gettext_noop("Choose somebody first."),
+    gettext_noop("Name a tag."),
+    gettext_noop("You have reported this message already."),
+    gettext_noop("Give 1 to 64 letters (a to z), digits or . _ - @ +, not beginning with +."),
+    gettext_noop("Give a phone with its country, such as +49 151 12345678."),
+    gettext_noop("This is not a phone number of any country."),
+    gettext_noop("This phone number has too few or too many digits for its country."),
 )
+
+# The same with something in them.
+PATTERNS = (
+    gettext_noop("Give %(least)s to %(most)s characters; these are %(given)s."),
+    gettext_noop("Give one of %(values)s."),
+    gettext_noop("A tag has 1 to %(most)s characters on one line."),
+    gettext_noop("Choose at most %(most)s at once."),
+    gettext_noop("The control character %(code)s is not allowed."),
+    gettext_noop("The direction override %(code)s is not allowed."),
+    gettext_noop("Line 1 names no column %(name)s."),
+    gettext_noop("Line 1 names a column %(name)s; known are %(known)s."),
+    gettext_noop("It is not CSV: %(why)s (line %(line)s)."),
+    gettext_noop("There is a row of this membership already: %(place)s."),
+)
+_FORMS = [(words, re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(words)))) for words in PATTERNS]
 
 
 def told(document: dict) -> str:
@@ -61,11 +83,7 @@ def told(document: dict) -> str:
 
 def of(detail: str) -> str:
     """What stands beside a field."""
-    if counted := _LENGTH.fullmatch(detail):
-        least, most, given = counted.groups()
-        return gettext("Give %(least)s to %(most)s characters; these are %(given)s.") % {
-            "least": least,
-            "most": most,
-            "given": given,
-        }
-    return gettext(detail) if detail in OF_FIELDS else detail
+    for words, form in _FORMS:
+        if found := form.fullmatch(detail):
+            return gettext(words) % found.groupdict()
+    return gettext(detail) if detail else detail

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from api import maintenance
@@ -28,10 +29,10 @@ from events.provision.report import Report
 
 MOST_AT_ONCE = 500
 
-OTHER_EVENT = "Only members of this event can be brought in here."
-REMOVED = "This person was removed from the event; a file does not bring them back."
-ONESELF = "This is you: your own role is for somebody else to change."
-PHONE_TAKEN = "Somebody has this phone already."
+OTHER_EVENT = gettext_noop("Only members of this event can be brought in here.")
+REMOVED = gettext_noop("This person was removed from the event; a file does not bring them back.")
+ONESELF = gettext_noop("This is you: your own role is for somebody else to change.")
+PHONE_TAKEN = gettext_noop("Somebody has this phone already.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 
 from accounts.pages.frame import for_people, said
-from api import pages
+from api import pages, wording
 from api.errors import ApiError, ValidationError
 from api.fields import parse_id
 from api.pages import PageQuery
@@ -57,7 +57,7 @@ def bring(request: HttpRequest, event_id: str) -> HttpResponse:
             return redirect(ADDRESS.format(event_id))
         look = None if wrong else roster.look(seat, content.encode())
     except Unreadable as unreadable:
-        look, wrong = None, str(unreadable)
+        look, wrong = None, wording.of(str(unreadable))
     except ApiError as error:
         look, wrong = None, said(error).detail
     return _bring(request, event_id, content=content, look=look, wrong=wrong)
@@ -84,6 +84,7 @@ def _bring(request: HttpRequest, event_id: str, *, content: str, look=None, wron
     shown = place.of(request, event_id, "desk", part="members", content=content, look=look, wrong=wrong)
     if look:
         shown |= {
+            "errors": [{**error, "detail": wording.of(error["detail"])} for error in look.refused],
             "counts": [(outcome, look.number(outcome)) for outcome in ("added", "changed", "unchanged")],
             "rows": [row for row in look.rows if row.outcome != "unchanged"][:MOST_SHOWN],
         }

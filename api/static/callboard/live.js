@@ -1,9 +1,16 @@
 // What the pages of an event share: calls to the API in the name of whoever is signed in, times in their zone, the live
 // stream, and what they are told in passing. Without all this the pages' forms and links still do their work.
 
-const words = Object.fromEntries(
-  [...document.querySelectorAll("#words dt")].map((name) => [name.textContent, name.nextElementSibling.textContent]),
-);
+// A list of words in a page's language, by what scripts call them.
+export const wording = (id) =>
+  Object.fromEntries(
+    [...document.getElementById(id).content.querySelectorAll("dt")].map((name) => [
+      name.textContent,
+      name.nextElementSibling.textContent,
+    ]),
+  );
+
+const words = wording("words");
 export const say = (name, values = {}) => (words[name] ?? words.failed).replace(/\{(\w+)\}/g, (_, key) => values[key]);
 export const knows = (name) => name in words;
 export const eventId = document.body.dataset.event;
@@ -43,7 +50,9 @@ export const newKey = () =>
 
 // --- Times ---------------------------------------------------------------------------------
 
-const language = document.documentElement.lang;
+const { lang } = document.documentElement;
+// English as they write it where the reader lives, where the browser says so.
+const language = navigator.languages.find((one) => one.split("-")[0] === lang) ?? lang;
 const near = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const far = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const whole = new Intl.DateTimeFormat(language, {

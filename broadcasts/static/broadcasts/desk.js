@@ -1,11 +1,6 @@
 // The organizer's desk, live: what a broadcast would reach while it is written, and how far it has come afterwards.
 
-import { call, eventId, on, showTimes } from "../callboard/live.js";
-
-const wording = (id) =>
-  Object.fromEntries(
-    [...document.querySelectorAll(`#${id} dt`)].map((name) => [name.textContent, name.nextElementSibling.textContent]),
-  );
+import { call, eventId, on, wording } from "../callboard/live.js";
 
 const form = document.getElementById("compose");
 if (form) compose();
@@ -137,5 +132,3 @@ function choose() {
   members.addEventListener("change", count);
   count();
 }
-
-showTimes();
