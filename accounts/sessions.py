@@ -16,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
 from api import maintenance
+from api.database import as_owner
 from api.fields import parse_id
 
 # In the place of a token's id.
@@ -50,8 +51,10 @@ def person(key: str) -> User | None:
 
 def end(request: HttpRequest) -> None:
     """The session of a page that asks, for good."""
-    if key := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
-        _sessions.SessionStore(key).flush()
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key:
+        with as_owner():
+            _sessions.SessionStore(key).flush()
 
 
 def _of_browser(request: HttpRequest) -> User | None:
