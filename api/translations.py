@@ -82,7 +82,9 @@ def read(catalogue: str) -> dict[str, Entry]:
 
 def written(language: str, entries: Iterable[Entry]) -> str:
     """A .po file."""
-    blocks = ['msgid ""\nmsgstr ""\n' + "\n".join(f"{_quoted(line)}" for line in HEAD.format(language).splitlines(True))]
+    blocks = [
+        'msgid ""\nmsgstr ""\n' + "\n".join(f"{_quoted(line)}" for line in HEAD.format(language).splitlines(True))
+    ]
     for entry in entries:
         lines = [f"msgid {_quoted(entry.text)}"]
         if entry.plural:

@@ -44,7 +44,9 @@ def columns(days: list[dict]) -> dict:
                 parts.append({"kind": kind, "y": f"{top:.1f}", "height": f"{height:.1f}", "number": day[kind]})
         x = LEFT + place_ * step
         middle = f"{x + step / 2:.1f}"
-        shown.append({**day, "parts": parts, "x": f"{x + step * 0.15:.1f}", "width": f"{step * 0.7:.1f}", "middle": middle})
+        shown.append(
+            {**day, "parts": parts, "x": f"{x + step * 0.15:.1f}", "width": f"{step * 0.7:.1f}", "middle": middle}
+        )
     ticks = [{"y": f"{HEIGHT - BOTTOM - inner * share:.1f}", "label": round(most * share)} for share in (0, 0.5, 1)]
     return {"days": shown, "ticks": ticks, "width": WIDTH, "height": HEIGHT, "left": LEFT, "base": HEIGHT - 6}
 

@@ -34,7 +34,11 @@ def offer(request: HttpRequest, event_id: str, help_request_id: str) -> HttpResp
     content = request.POST.get("content", "")
     try:
         started = ask(
-            request, "POST", f"/help-requests/{help_request_id}/conversations", {"content": content}, key=key_of(request)
+            request,
+            "POST",
+            f"/help-requests/{help_request_id}/conversations",
+            {"content": content},
+            key=key_of(request),
         )
     except Refused as refused:
         if refused.code == "conversation_exists":
@@ -59,6 +63,13 @@ def _board(request: HttpRequest, event_id: str, **shown) -> HttpResponse:
     )
     refused = shown.get("refused")
     shown = place.of(
-        request, event_id, "help", found=found, status=status, statuses=HelpRequest.Status.values, key=new_key(), **shown
+        request,
+        event_id,
+        "help",
+        found=found,
+        status=status,
+        statuses=HelpRequest.Status.values,
+        key=new_key(),
+        **shown,
     )
     return render(request, "events/help_requests.html", shown, status=refused.status if refused else 200)

@@ -18,9 +18,7 @@ ADDRESS = "/e/{}/people"
 @for_people()
 def directory(request: HttpRequest, event_id: str) -> HttpResponse:
     role = request.GET.get("role", "")
-    found = ask(
-        request, "GET", f"/events/{event_id}/members", role=role, cursor=request.GET.get("cursor"), limit=60
-    )
+    found = ask(request, "GET", f"/events/{event_id}/members", role=role, cursor=request.GET.get("cursor"), limit=60)
     shown = place.of(request, event_id, "people", found=found, role=role, roles=Role.values)
     return render(request, "events/people.html", shown)
 

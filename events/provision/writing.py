@@ -18,9 +18,7 @@ BATCH = 500
 Tell = Callable[[str, int, int], None]
 
 
-def write(
-    plan: Plan, known: Known, report: Report, *, now: datetime, tell: Tell, by: User | None = None
-) -> None:
+def write(plan: Plan, known: Known, report: Report, *, now: datetime, tell: Tell, by: User | None = None) -> None:
     _write_events(plan, known, report)
     _write_users(plan, known, report, tell, by)
     _write_memberships(plan, known, report, now, tell, by)
@@ -74,9 +72,7 @@ def _write_users(plan: Plan, known: Known, report: Report, tell: Tell, by: User 
     _count(report, "users", len(plan.users), added, changed)
 
 
-def _write_memberships(
-    plan: Plan, known: Known, report: Report, now: datetime, tell: Tell, by: User | None
-) -> None:
+def _write_memberships(plan: Plan, known: Known, report: Report, now: datetime, tell: Tell, by: User | None) -> None:
     added, changed = [], []
     for (slug, username), values in plan.memberships.items():
         event, user = known.events[slug], known.users[username]

@@ -35,7 +35,8 @@ def test_a_person_signs_in_by_username_or_phone_and_is_where_they_wanted_to_be(c
     visitor.post("/sign-out")
     assert visitor.address == "/"
     assert not Session.objects.exists()
-    assert visitor.get("/inbox") and visitor.address.startswith("/sign-in")
+    assert visitor.get("/inbox")
+    assert visitor.address.startswith("/sign-in")
 
 
 @pytest.mark.parametrize("name", ["attendee", "nobody", ""])
@@ -61,7 +62,9 @@ def test_attempts_are_limited_by_the_count_of_the_api(attendee, api, settings):
     assert not Session.objects.exists()
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
 def test_signing_in_leads_to_no_other_site(attendee, cast, wanted):
     visitor = Visitor()
     visitor.get("/sign-in")

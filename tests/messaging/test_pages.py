@@ -36,7 +36,11 @@ def test_the_feed_tells_its_kinds_apart_and_what_is_new(cast):
     publishing.deliver_all(channel)
     start(cast, cast.mvp_dealer, cast.attendee, "Just for you")
     page = Visitor(cast.attendee).get(at(cast))
-    assert re.findall(r'<li class="item (\w+)( new)?', page)[:3] == [("direct", ""), ("channel", " new"), ("announcement", " new")]
+    assert re.findall(r'<li class="item (\w+)( new)?', page)[:3] == [
+        ("direct", ""),
+        ("channel", " new"),
+        ("announcement", " new"),
+    ]
     assert '<b class="badge" data-unread="feed"><span>2</span>' in page
     assert '<b class="badge" data-unread="conversations"><span>1</span>' in page
 
@@ -82,7 +86,9 @@ def test_a_message_is_sent_once_however_often_its_form_is(cast, direct):
     assert "Here I am" in visitor.page
 
 
-@pytest.mark.parametrize(("content", "told"), [("", "This must not be empty."), ("x" * 1001, "Give 1 to 1000 characters")])
+@pytest.mark.parametrize(
+    ("content", "told"), [("", "This must not be empty."), ("x" * 1001, "Give 1 to 1000 characters")]
+)
 def test_what_is_refused_comes_back_with_its_text_and_the_reason(cast, direct, content, told):
     visitor = Visitor(cast.attendee)
     visitor.get(at(cast, f"/messages/{direct.id}"))
