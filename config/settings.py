@@ -111,7 +111,9 @@ MIDDLEWARE = [
     "config.pages.GateMiddleware",
     "config.pages.WhiteNoiseMiddleware",
     "config.pages.SecurityMiddleware",
+    "config.pages.PolicyMiddleware",
     "config.pages.SessionMiddleware",
+    "config.pages.LocaleMiddleware",
     "config.pages.CsrfViewMiddleware",
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
@@ -126,6 +128,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -141,7 +144,12 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
+# Of the pages that people use; the API and the admin speak English.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [REPOSITORY / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 # Of times in the admin.
 FORMAT_MODULE_PATH = "config.formats"
 
@@ -156,7 +164,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -1,0 +1,1 @@
+"""The participant's inbox: the feed, conversations, and what is done with a message."""
