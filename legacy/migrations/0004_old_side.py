@@ -195,7 +195,9 @@ OLD_MESSAGE = (
             -- What came from over there.
             RETURN NULL;
         END IF;
-        IF said.event_id <> place OR said.message_type <> 'direct' THEN
+        IF said.event_id <> place OR NOT EXISTS (
+            SELECT FROM public.messaging_conversation talk WHERE talk.id = said.conversation_id AND talk.kind <> 'group'
+        ) THEN
             RAISE unique_violation USING MESSAGE = 'another message of Callboard has this id';
         END IF;
         IF is_new THEN
