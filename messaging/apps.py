@@ -7,7 +7,7 @@ class MessagingConfig(AppConfig):
     def ready(self):
         from api import diagrams, health
         from events import demo, help_requests
-        from messaging import conversations, feed_alerts, feed_comparison
+        from messaging import conversations, feed_alerts, feed_comparison, versions
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
         from messaging.stream import kinds
@@ -22,3 +22,4 @@ class MessagingConfig(AppConfig):
         conditions.register()
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
         feed_alerts.register()
+        versions.register_feature()

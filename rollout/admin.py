@@ -13,7 +13,7 @@ from accounts.admin import OnlyShown
 from accounts.models import AuditEntry, User
 from api.fields import parse_id
 from events.models import Event, Membership
-from rollout import budget, charts, flags, names, read_models, trend
+from rollout import adoption, budget, charts, flags, names, read_models, trend
 from rollout.forms import FlagForm, SamplingForm
 from rollout.models import Comparison, Flag, Sampling
 
@@ -63,7 +63,10 @@ class FlagAdmin(admin.ModelAdmin):
 
 
 def _standing(flag: Flag) -> dict:
+    found = adoption.of(flag.name)
     return {
+        "adoption": found,
+        "charts": adoption.charts(found) if found and any(day.counts for day in found.days) else [],
         "is_moot": flag.name == names.MESSAGES_READMODEL_V2 and read_models.live() == read_models.V2,
         "against_raising": flags.against_raising(flag.name),
     }

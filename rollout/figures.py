@@ -17,7 +17,8 @@ import re
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import NamedTuple
 from uuid import uuid4
@@ -36,6 +37,9 @@ KEY = "figures:sums"
 # The same again for each minute, as long as somebody may ask what happened lately.
 MINUTE_KEY = "figures:minute:"
 MINUTES_KEPT = 60
+# And for each day (UTC), of the counters that ask for it.
+DAY_KEY = "figures:day:"
+DAYS_KEPT = 100
 BATCH_KEY = "figures:batch:"
 BATCH_KEPT_SECONDS = 600
 # Seconds; a call of this system takes milliseconds.
@@ -45,11 +49,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
 # A batch counts once, however often it is sent.
 _ADD = """
 if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return 0 end
-for i = 3, #ARGV, 2 do
+local daily = 4 + 2 * ARGV[4]
+for i = 5, daily, 2 do
     redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
     redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[2])
+for i = daily + 1, #ARGV, 2 do
+    redis.call('HINCRBYFLOAT', KEYS[4], ARGV[i], ARGV[i + 1])
+end
+if daily < #ARGV then redis.call('EXPIRE', KEYS[4], ARGV[3]) end
 return 1
 """
 
@@ -101,6 +110,11 @@ class Figure:
 
 class Counter(Figure):
     kind = "counter"
+
+    def __init__(self, name: str, help_text: str, labels: Labels, by_day: bool = False):
+        super().__init__(name, help_text, labels)
+        if by_day:
+            _daily.add(name)
 
     def add(self, amount: float = 1, **labels: str) -> None:
         _sums.add(((self.name, "", self._values(labels)), amount))
@@ -156,10 +170,11 @@ class Gauge(Figure):
 
 
 _figures: dict[str, Figure] = {}
+_daily: set[str] = set()
 
 
-def counter(name: str, help_text: str, labels: Labels | None = None) -> Counter:
-    return Counter(name, help_text, labels or {})
+def counter(name: str, help_text: str, labels: Labels | None = None, *, by_day: bool = False) -> Counter:
+    return Counter(name, help_text, labels or {}, by_day)
 
 
 def histogram(name: str, help_text: str, labels: Labels | None = None, buckets: Sequence[float] = BUCKETS) -> Histogram:
@@ -202,10 +217,12 @@ class _Sums:
                 return True
             self._batch = (uuid4().hex, taken)
         number, sums = self._batch
-        pairs = [part for key, amount in sums.items() for part in (_key_of(key), repr(float(amount)))]
+        pairs = _pairs(sums.items())
+        daily = _pairs((key, amount) for key, amount in sums.items() if key[0] in _daily)
         try:
-            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}"]
-            redis.run(_ADD, keys, [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, *pairs])
+            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}", f"{DAY_KEY}{_today()}"]
+            kept = [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, DAYS_KEPT * 86_400]
+            redis.run(_ADD, keys, [*kept, len(sums), *pairs, *daily])
         except redis.RedisAway:
             return False
         self._batch = None
@@ -232,6 +249,14 @@ class _Sums:
 
 def _minute_now() -> int:
     return int(time.time() // 60)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _pairs(sums: Iterable[tuple[tuple, float]]) -> list[str]:
+    return [part for key, amount in sums for part in (_key_of(key), repr(float(amount)))]
 
 
 def _key_of(key: tuple) -> str:
@@ -276,6 +301,13 @@ def recent(figure: Figure, *, minutes: int) -> list[Sample]:
     flush()
     now = _minute_now()
     return list(figure.samples(_sums_of([f"{MINUTE_KEY}{now - ago}" for ago in range(minutes + 1)])))
+
+
+def of_days(figure: Counter, *, days: int) -> list[tuple[date, list[Sample]]]:
+    """What a counter by day counted on each of the last days, today's last."""
+    flush()
+    shown = [_today() - timedelta(days=ago) for ago in reversed(range(days))]
+    return [(day, list(figure.samples(_sums_of([f"{DAY_KEY}{day}"])))) for day in shown]
 
 
 def _sums_of(keys: list[str]) -> dict[str, float]:
