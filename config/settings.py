@@ -89,7 +89,7 @@ INSTALLED_APPS = [
     "events",
     "accounts",
     "api",
-    "django.contrib.admin",
+    "config.console_app.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -116,6 +116,8 @@ MIDDLEWARE = [
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
     "config.pages.XFrameOptionsMiddleware",
+    "config.pages.PolicyMiddleware",
+    "config.pages.ZoneMiddleware",
 ]
 
 TEMPLATES = [
@@ -154,6 +156,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# A second factor at the console's door; the demo asks for none.
+SECOND_FACTOR = not DEMO
 TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
