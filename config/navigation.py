@@ -66,13 +66,12 @@ PARTS: dict[str, dict[str, str]] = {
 
 def of(request: HttpRequest, site: AdminSite) -> dict:
     parts = {title: _entries(request, site, models) for title, models in PARTS.items()}
+    sees_queue = site._registry[_model("moderation.case")].has_view_permission(request)
     return {
         "parts": {title: entries for title, entries in parts.items() if entries},
         "is_at_dashboard": request.path_info == reverse("admin:index"),
-        "waiting": queue.count_waiting(request.user) if site._registry[_model("moderation.case")].has_view_permission(
-            request
-        ) else None,
-    }  # fmt: skip
+        "waiting": queue.counts(request.user)["in_all"] if sees_queue else None,
+    }
 
 
 def _model(name: str):

@@ -62,12 +62,14 @@ class CaseAdmin(EventShown):
         if request.method == "POST":
             return self._bulk(request)
         asked = queue.Asked.of(request.GET)
+        # First: what it counts, the menu shows as well.
+        page = queue.page(asked, by=request.user)
         context = {
             **self.admin_site.each_context(request),
             "title": "Queue",
             "opts": self.opts,
             "asked": asked,
-            "page": queue.page(asked, by=request.user),
+            "page": page,
             "events": shown_events(request, self),
             "reasons": REASONS,
             "deeds": bulk.DEEDS,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 import orjson
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.http import urlencode
 
@@ -17,12 +17,10 @@ from accounts.models import User
 from api.fields import parse_id
 from events.access import moderates_as_staff
 from events.console import my_events
-from messaging.models import Message
 from moderation.models import REASONS, Case, Evidence, Report, Sanction
 from moderation.states import OPEN, Status
 
 PAGE = 25
-MOST_COUNTED = 1000
 
 # Each question, and what it is answered with. In the order in which they stand above the list.
 VIEWS = {
@@ -60,6 +58,11 @@ class Asked:
             unknown_sender=sender if sender and found is None else "",
         )
 
+    def narrow(self) -> Q:
+        """To an event and a sender, where these are asked for."""
+        asked = {"event": self.event, "sender": self.sender}
+        return Q(**{name: value for name, value in asked.items() if value})
+
     def address(self, **changed) -> str:
         values = {"view": self.view, "event": self.event, "sender": self.sender, "reason": self.reason, **changed}
         return "?" + urlencode({name: value for name, value in values.items() if value})
@@ -92,17 +95,32 @@ def visible(person: User) -> QuerySet[Case]:
     return Case.objects.all() if sees_all(person) else Case.objects.filter(event_id__in=my_events(person))
 
 
-def count_waiting(person: User) -> int:
-    """By case_status_first_reported, or case_event_status."""
-    return visible(person).filter(status=Status.PENDING).order_by()[: MOST_COUNTED + 1].count()
+def counts(person: User, asked: Asked | None = None) -> dict[str, int]:
+    """How much each question finds, in one look at what is open; and what waits in all, for the menu.
+
+    By case_status_first_reported, or case_event_status.
+    """
+    known = person.__dict__.get("console_counts")
+    if known is None or asked is not None:
+        narrow = asked.narrow() if asked else Q()
+        known = (
+            visible(person)
+            .filter(status__in=OPEN)
+            .aggregate(
+                in_all=Count("id", filter=Q(status=Status.PENDING)),
+                **{view: Count("id", filter=narrow & _of_view(view, person)) for view in VIEWS if view != "decided"},
+            )
+        )
+        person.__dict__["console_counts"] = known
+    return known
 
 
 def page(asked: Asked, *, by: User) -> Page:
     found = list(_answer(asked, by)[: PAGE + 1])
     shown = found[:PAGE]
     last = shown[-1] if len(found) > PAGE else None
-    more = asked.address(after=f"{_moment(asked, last).isoformat()}_{last.id}") if last else None
-    return Page(_rows(shown), more, _tabs(asked, by))
+    more = asked.address(after=f"{last.first_reported_at.isoformat()}_{last.id}") if last else None
+    return Page([_row(case) for case in shown], more, _tabs(asked, by))
 
 
 def next_after(case: Case, *, by: User) -> Case | None:
@@ -112,28 +130,30 @@ def next_after(case: Case, *, by: User) -> Case | None:
 
 
 def _answer(asked: Asked, by: User) -> QuerySet[Case]:
-    cases = _of_view(visible(by), asked.view, by)
-    if asked.event:
-        cases = cases.filter(event=asked.event)
-    if asked.sender:
-        cases = cases.filter(sender=asked.sender)
     if asked.unknown_sender:
-        return cases.none()
+        return Case.objects.none()
+    cases = visible(by).filter(_of_view(asked.view, by)).filter(asked.narrow())
     if asked.reason:
         cases = cases.filter(id__in=Report.objects.filter(reason=asked.reason).values("case"))
-    cases = cases.select_related("event", "claimed_by", "decided_by", "evidence", "sender")
+    of_sender = Case.objects.filter(sender=OuterRef("sender")).order_by().values("sender")
+    said = Report.objects.filter(case=OuterRef("id")).order_by("created_at", "id").values("reason")
+    cases = (
+        cases.select_related("event", "claimed_by", "decided_by", "evidence", "sender", "message")
+        .defer("message__content")
+        .annotate(of_sender=Subquery(of_sender.annotate(n=Count("id")).values("n")), said=ArraySubquery(said))
+    )
     if asked.view == "decided":
         return _from(cases, asked, "lt").order_by("-first_reported_at", "-id")
     return _from(cases, asked, "gt").order_by("first_reported_at", "id")
 
 
-def _of_view(cases: QuerySet[Case], view: str, by: User) -> QuerySet[Case]:
+def _of_view(view: str, by: User) -> Q:
     if view == "mine":
-        return cases.filter(status=Status.REVIEWED, claimed_by=by)
+        return Q(status=Status.REVIEWED, claimed_by=by)
     if view == "held":
-        return cases.filter(status__in=OPEN, message__held_at__isnull=False, message__deleted_at=None)
+        return Q(status__in=OPEN, message__held_at__isnull=False, message__deleted_at=None)
     wanted = {"waiting": [Status.PENDING], "claimed": [Status.REVIEWED]}
-    return cases.filter(status__in=wanted.get(view, [Status.ACTIONED, Status.DISMISSED]))
+    return Q(status__in=wanted.get(view, [Status.ACTIONED, Status.DISMISSED]))
 
 
 def _from(cases: QuerySet[Case], asked: Asked, than: str) -> QuerySet[Case]:
@@ -145,45 +165,23 @@ def _from(cases: QuerySet[Case], asked: Asked, than: str) -> QuerySet[Case]:
     )
 
 
-def _moment(asked: Asked, case: Case) -> datetime:
-    return case.first_reported_at
-
-
 def _tabs(asked: Asked, by: User) -> list[tuple[str, str, str, int | None]]:
-    """How much each question finds; what was decided is not counted."""
-    mine = visible(by)
-    if asked.event:
-        mine = mine.filter(event=asked.event)
-    if asked.sender:
-        mine = mine.filter(sender=asked.sender)
-    counted = {
-        view: _of_view(mine, view, by).order_by()[: MOST_COUNTED + 1].count() for view in VIEWS if view != "decided"
-    }
+    """What was decided is not counted."""
+    counted = counts(by, asked)
     return [(view, label, asked.address(view=view), counted.get(view)) for view, label in VIEWS.items()]
 
 
-def _rows(cases: Sequence[Case]) -> list[Row]:
-    reasons = defaultdict(Counter)
-    for case_id, reason in Report.objects.filter(case__in=cases).order_by("id").values_list("case_id", "reason"):
-        reasons[case_id][reason] += 1
-    messages = Message.objects.only("held_at", "deleted_at", "deleted_by_kind").in_bulk(
-        [one.message_id for one in cases]
+def _row(case: Case) -> Row:
+    message = case.message
+    return Row(
+        case=case,
+        text=text_of(case.evidence),
+        sender_name=case.sender.name,
+        reasons=Counter(case.said).most_common(),
+        is_held=message.held_at is not None and message.deleted_at is None,
+        is_removed=message.deleted_at is not None,
+        cases_of_sender=case.of_sender,
     )
-    senders = Counter(
-        Case.objects.filter(sender__in={one.sender_id for one in cases}).values_list("sender_id", flat=True)[:5000]
-    )
-    return [
-        Row(
-            case=case,
-            text=text_of(case.evidence),
-            sender_name=case.sender.name,
-            reasons=reasons[case.id].most_common(),
-            is_held=messages[case.message_id].held_at is not None and messages[case.message_id].deleted_at is None,
-            is_removed=messages[case.message_id].deleted_at is not None,
-            cases_of_sender=senders[case.sender_id],
-        )
-        for case in cases
-    ]
 
 
 def text_of(evidence: Evidence) -> str:
