@@ -89,7 +89,7 @@ INSTALLED_APPS = [
     "events",
     "accounts",
     "api",
-    "django.contrib.admin",
+    "config.console_app.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
     "config.pages.XFrameOptionsMiddleware",
+    "config.pages.ZoneMiddleware",
 ]
 
 TEMPLATES = [
@@ -156,12 +157,14 @@ FORMAT_MODULE_PATH = "config.formats"
 # --- People ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.OneLookBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# A second factor at the console's door; the demo asks for none.
+SECOND_FACTOR = not DEMO
 TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PUBLIC_URL.startswith("https://")

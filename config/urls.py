@@ -41,5 +41,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler403 = "config.console.refused"
 handler404 = "api.views.not_found"
 handler500 = "api.views.server_error"

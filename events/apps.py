@@ -5,7 +5,9 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self):
-        from accounts import profile
+        from accounts import console, profile
         from events import shapes
+        from events.console import has_events
 
         profile.register_memberships(shapes.own_memberships)
+        console.let_in(has_events)

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from accounts.admin import OnlyShown
 from accounts.models import AuditEntry, User
+from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
 from events.models import Event, Membership
 from rollout import adoption, budget, charts, flags, names, read_models, trend
@@ -22,14 +22,13 @@ PEOPLE_SHOWN = 100
 
 
 @admin.register(Flag)
-class FlagAdmin(admin.ModelAdmin):
+class FlagAdmin(ConsoleAdmin):
     """Flags are made by migrations; here they are turned. `flags.change` does it, and keeps who and when."""
 
     form = FlagForm
     list_display = ("name", "reach", "note")
     search_fields = ("name",)
     autocomplete_fields = ("users", "groups")
-    show_full_result_count = False
 
     @admin.display(description="who has it")
     def reach(self, flag: Flag) -> str:
@@ -178,7 +177,7 @@ class ComparisonAdmin(OnlyShown):
 
 
 @admin.register(Sampling)
-class SamplingAdmin(admin.ModelAdmin):
+class SamplingAdmin(ConsoleAdmin):
     """The one row; its list leads to it."""
 
     form = SamplingForm
