@@ -16,7 +16,7 @@ from accounts.models import User
 from api import wakeups
 from api.database import acting_as, as_owner
 from api.errors import ConfirmationRequired, ValidationError
-from broadcasts import audience, notices, progress, quotas, states
+from broadcasts import audience, figures, notices, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
 from events.access import Seat, moderates_as_staff
@@ -136,6 +136,7 @@ def _keep(seat: Seat, order: Order, taken: quotas.Taken, verdict: gates.Verdict,
         broadcast.status = Broadcast.Status.PUBLISHING
         put_out(broadcast, verdict)
     broadcast.save(force_insert=True)
+    figures.moves.add(status=str(broadcast.status))
     return broadcast
 
 

@@ -21,13 +21,16 @@ from config.environment import (
     header_name,
     host_names,
     identifier,
+    networks,
     one_of,
+    phone_number,
     prices,
     public_url,
     quiet_hours,
     quota,
     rate_limit,
     read,
+    secret,
     sender,
     url,
     whole_number,
@@ -305,6 +308,8 @@ SMS_SETTLE_SECONDS = read("CALLBOARD_SMS_SETTLE_SECONDS", whole_number(1, 86_400
 # In the event's time zone; an event may have hours of its own.
 SMS_QUIET_HOURS = read("CALLBOARD_SMS_QUIET_HOURS", quiet_hours, None)
 # What texts of one event, and those to one destination, may cost within a day (UTC).
+# Where the broadcast that is made for testing is texted to; nowhere, where it is not set.
+CHECK_PHONE = read("CALLBOARD_CHECK_PHONE", phone_number, None)
 SMS_EVENT_LIMIT = read("CALLBOARD_SMS_EVENT_LIMIT", amount, Decimal(1000))
 SMS_DESTINATION_LIMIT = read("CALLBOARD_SMS_DESTINATION_LIMIT", amount, Decimal(2000))
 
@@ -350,6 +355,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "watch": {"task": "rollout.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "send-alarm-mails": {"task": "rollout.tasks.send_alarm_mails", "schedule": 20.0, "options": {"expires": 40}},
+    "purge-alarms": {"task": "rollout.tasks.purge_alarms", "schedule": crontab(hour=3, minute=40)},
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
     "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
     "purge-comparisons": {"task": "rollout.tasks.purge_comparisons", "schedule": crontab(hour=3, minute=20)},
@@ -364,6 +372,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "broadcasts.tasks.sweep",
         "schedule": float(SWEEP_SECONDS),
         "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "check-broadcast-path": {
+        "task": "broadcasts.tasks.check_path",
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "sweep-texts": {
         "task": "messaging.tasks.sweep_texts",
@@ -381,6 +394,15 @@ CELERY_BEAT_SCHEDULE = {
     "reset-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": crontab(hour=2, minute=0)},
     "catch-up-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": 60.0, "options": {"expires": 60}},
 }
+
+# --- Watching --------------------------------------------------------------------------------
+
+# Who may read /metrics: whoever names this, or asks from there; nobody, where neither is set.
+METRICS_TOKEN = read("CALLBOARD_METRICS_TOKEN", secret, None)
+METRICS_FROM = read("CALLBOARD_METRICS_FROM", networks, [])
+# Who hears by e-mail of alarms; and where their runbook is read, for links: the admin shows it, too.
+OPERATOR_EMAILS = read("CALLBOARD_OPERATOR_EMAILS", email_addresses, [])
+RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rollout/alarm/runbook/")
 
 # --- Logs ------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ class MessagingConfig(AppConfig):
     def ready(self):
         from api import diagrams, health
         from events import demo, help_requests
-        from messaging import conversations, feed_alerts, feed_comparison, versions
+        from messaging import conversations, feed_alerts, feed_comparison, traffic, versions, watches
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
         from messaging.stream import kinds
@@ -23,3 +23,5 @@ class MessagingConfig(AppConfig):
         shadow.register(read=feed_comparison.read, explain=feed_comparison.explain)
         feed_alerts.register()
         versions.register_feature()
+        traffic.register()
+        watches.register()

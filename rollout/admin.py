@@ -13,7 +13,7 @@ from accounts.models import AuditEntry, User
 from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
 from events.models import Event, Membership
-from rollout import adoption, budget, charts, flags, names, read_models, trend
+from rollout import adoption, alarm_admin, budget, charts, flags, names, read_models, trend  # noqa: F401
 from rollout.forms import FlagForm, SamplingForm
 from rollout.models import Comparison, Flag, Sampling
 
