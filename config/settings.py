@@ -65,19 +65,28 @@ for name, value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
             f"{name} is not set and {home.path()} holds no servers: set it, or run script/server, which brings its own"
         )
 
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-DATABASES["default"] |= {
-    "ENGINE": "django.db.backends.postgresql",
-    "CONN_MAX_AGE": None,
-    "OPTIONS": {
-        **DATABASES["default"].get("OPTIONS", {}),
-        "connect_timeout": 5,
+_PREPARES = read("CALLBOARD_PREPARED_STATEMENTS", boolean, True)
+
+
+def _database(address: str, connect_timeout: int) -> dict:
+    named = environ.Env.db_url_config(address)
+    options = {
+        **named.get("OPTIONS", {}),
+        "connect_timeout": connect_timeout,
         # Bound on the server, so that statements can be prepared and their values stay out of its log.
         "server_side_binding": True,
         # None behind a PgBouncer older than 1.21, which cannot follow prepared statements.
-        "prepare_threshold": 5 if read("CALLBOARD_PREPARED_STATEMENTS", boolean, True) else None,
-    },
-}
+        "prepare_threshold": 5 if _PREPARES else None,
+    }
+    return {**named, "ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "OPTIONS": options}
+
+
+DATABASES = {"default": _database(DATABASE_URL, connect_timeout=5)}
+# A copy that answers reads which may be a moment old; how far it may be behind and still be asked.
+REPLICA_URL = read("CALLBOARD_REPLICA_URL", url("postgres", "postgresql"), None)
+REPLICA_LAG_SECONDS = read("CALLBOARD_REPLICA_LAG_SECONDS", whole_number(1, 60), 1)
+if REPLICA_URL:
+    DATABASES["replica"] = {**_database(REPLICA_URL, connect_timeout=2), "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Apps ------------------------------------------------------------------------------------
@@ -111,6 +120,7 @@ APPEND_SLASH = False
 # The first two serve every call; what pages need stands aside for /api/v1.
 MIDDLEWARE = [
     "api.requests.RequestMiddleware",
+    *(["config.pages.PositionMiddleware"] if REPLICA_URL else []),
     "config.pages.GateMiddleware",
     "config.pages.WhiteNoiseMiddleware",
     "config.pages.SecurityMiddleware",
