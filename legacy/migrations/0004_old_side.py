@@ -146,7 +146,8 @@ FORGET = (
         -- First, so that the deletion over there does not make it anew here.
         INSERT INTO public.legacy_tombstone (message_id) VALUES (message) ON CONFLICT DO NOTHING;
         DELETE FROM public.legacy_debt WHERE message_id = message;
-        IF said.deleted_by_kind IS NULL THEN
+        -- Also what a moderator had removed: it is not there to be restored any more.
+        IF said.deleted_by_kind IS DISTINCT FROM 'sender' THEN
             UPDATE public.messaging_message SET deleted_at = clock_timestamp(), deleted_by_kind = 'sender'
             WHERE id = message;
             INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, user_id, message_id)

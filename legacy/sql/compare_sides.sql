@@ -23,7 +23,7 @@ old AS MATERIALIZED (
           AND said.event_id = %(place)s
           -- What is held is on this side alone, unless the old one had it; what the old one deleted for good is gone.
           AND (said.held_at IS NULL OR EXISTS (SELECT FROM public.messages old WHERE old.id = said.id))
-          AND (NOT EXISTS (SELECT FROM legacy_tombstone gone WHERE gone.message_id = said.id)
+          AND (said.deleted_at IS NULL OR NOT EXISTS (SELECT FROM legacy_tombstone gone WHERE gone.message_id = said.id)
                OR EXISTS (SELECT FROM public.messages old WHERE old.id = said.id))
     ) shown
 )
