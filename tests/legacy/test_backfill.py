@@ -149,7 +149,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(committed, cast):
     kills = 0
     for least in (100, 1500):
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-        wait_until(lambda least=least: Bridge.objects.get().done >= least or process.poll() is not None)
+        wait_until(lambda least=least, of=process: Bridge.objects.get().done >= least or of.poll() is not None)
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
             kills += 1

@@ -47,8 +47,8 @@ REFUSED = {
         "attach": "attached already", "backfill": "read-only since the cutover", "cutover": "cut over already",
     },
     State.RETIRED: {
-        "attach": "retired", "backfill": "retired", "verify": "retired", "cutover": "retired", "rollback": "no way back",
-        "retire": "retired already",
+        "attach": "retired", "backfill": "retired", "verify": "retired", "cutover": "retired",
+        "rollback": "no way back", "retire": "retired already",
     },
 }  # fmt: skip
 LAST_STEP = {
