@@ -9,7 +9,7 @@ from django.db import connection
 
 from legacy import bridge
 from messaging.models import Message
-from tests.messaging.conftest import everything, group, help_request  # noqa: F401
+from tests.messaging.conftest import as_api, everything, group, help_request  # noqa: F401
 
 
 def rows(statement: str, *values) -> list[tuple]:
