@@ -128,7 +128,8 @@ def test_it_shows_how_far_it_is_and_how_long_it_takes(cast, monkeypatch):
     bridge.attach(cast.event)
     output, told = StringIO(), StringIO()
     call_command("legacy", "backfill", stdout=output, stderr=told)
-    assert "220 of 220 rows" in told.getvalue().replace("210", "220") or "210 rows" in output.getvalue()
+    assert "of 220 rows" in told.getvalue()
+    assert "220 rows were looked at" in output.getvalue()
     assert "s left" in told.getvalue()
     assert Message.objects.count() == 200
 
