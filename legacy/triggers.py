@@ -9,9 +9,9 @@ from uuid import UUID
 
 OLD_SIDE = (
     ("legacy_conversation_in_step", "conversations"),
+    ("legacy_conversation_changed", "conversations"),
     ("legacy_conversation_truncation", "conversations"),
     ("legacy_message_in_step", "messages"),
-    ("legacy_message_stays_read", "messages"),
     ("legacy_message_truncation", "messages"),
 )
 NEW_SIDE = (
@@ -28,12 +28,15 @@ _ROW = "FOR EACH ROW"
 def made(event_id: UUID) -> list[str]:
     here = f"event_id = '{event_id}' AND {{row}}.conversation_id IS NOT NULL"
     return [
-        f"CREATE TRIGGER legacy_conversation_in_step AFTER INSERT OR UPDATE OR DELETE ON public.conversations {_ROW}"
+        f"CREATE TRIGGER legacy_conversation_in_step AFTER INSERT OR DELETE ON public.conversations {_ROW}"
+        f" EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
+        # Nearly all changes of its row are of when something was said last, and end here.
+        f"CREATE TRIGGER legacy_conversation_changed AFTER UPDATE ON public.conversations {_ROW}"
+        " WHEN ((OLD.id, OLD.help_request_id, OLD.requester_id, OLD.helper_id) IS DISTINCT FROM"
+        " (NEW.id, NEW.help_request_id, NEW.requester_id, NEW.helper_id))"
         f" EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
         f"CREATE TRIGGER legacy_message_in_step AFTER INSERT OR UPDATE OR DELETE ON public.messages {_ROW}"
         f" EXECUTE FUNCTION legacy_old_message('{event_id}')",
-        f"CREATE TRIGGER legacy_message_stays_read BEFORE UPDATE ON public.messages {_ROW}"
-        " WHEN (OLD.read_at IS NOT NULL AND NEW.read_at IS NULL) EXECUTE FUNCTION legacy_keep_read()",
         "CREATE TRIGGER legacy_conversation_truncation BEFORE TRUNCATE ON public.conversations"
         " EXECUTE FUNCTION legacy_refuse_truncate()",
         "CREATE TRIGGER legacy_message_truncation BEFORE TRUNCATE ON public.messages"

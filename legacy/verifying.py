@@ -17,7 +17,7 @@ from legacy.sql import statements
 from legacy.states import State
 
 PHASES = {"conversations": 5000, "messages": 5000, "talks": 500}
-FIRST = UUID(int=0)
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 
 
 class Difference(NamedTuple):
@@ -90,9 +90,12 @@ def _step(*, by: User | None) -> Bridge:
 
 
 def _messages(phase: str, values: dict[str, Any]) -> tuple[UUID | None, int]:
-    ((upto, old, new, is_same),) = _rows(_both_sides("compare_messages"), values)
+    bound, comparison = statements("compare_messages")
+    ((upto,),) = _rows(bound, values)
+    values["until"] = upto or LAST
+    ((old, new, is_same),) = _rows(_with_sides(comparison), values)
     if old != new or not is_same:
-        _rows(_both_sides("differences_messages"), {**values, "until": upto})
+        _rows(_with_sides(statements("differences_messages")[0]), values)
     return upto, max(old, new)
 
 
@@ -101,8 +104,8 @@ def _others(phase: str, values: dict[str, Any]) -> tuple[UUID | None, int]:
     return upto, done
 
 
-def _both_sides(name: str) -> str:
-    return statements(name)[0].replace("{sides}", statements("compare_sides")[0])
+def _with_sides(statement: str) -> str:
+    return statement.replace("{sides}", statements("compare_sides")[0])
 
 
 def _next_phase(standing: Bridge, *, by: User | None) -> None:

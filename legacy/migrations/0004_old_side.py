@@ -146,7 +146,8 @@ FORGET = (
         -- First, so that the deletion over there does not make it anew here.
         INSERT INTO public.legacy_tombstone (message_id) VALUES (message) ON CONFLICT DO NOTHING;
         DELETE FROM public.legacy_debt WHERE message_id = message;
-        IF said.deleted_by_kind IS NULL THEN
+        -- Also what a moderator had removed: it is not there to be restored any more.
+        IF said.deleted_by_kind IS DISTINCT FROM 'sender' THEN
             UPDATE public.messaging_message SET deleted_at = clock_timestamp(), deleted_by_kind = 'sender'
             WHERE id = message;
             INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, user_id, message_id)
@@ -222,8 +223,7 @@ OLD_CONVERSATION = (
         place CONSTANT uuid := TG_ARGV[0];
         parted uuid;
     BEGIN
-        IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (OLD.id, OLD.help_request_id, OLD.requester_id, OLD.helper_id)
-           IS DISTINCT FROM (NEW.id, NEW.help_request_id, NEW.requester_id, NEW.helper_id) THEN
+        IF TG_OP <> 'INSERT' THEN
             DELETE FROM public.legacy_link WHERE old_id = OLD.id RETURNING new_id INTO parted;
             UPDATE public.legacy_link SET is_main = true
             WHERE old_id = (SELECT min(next.old_id::text)::uuid FROM public.legacy_link next WHERE next.new_id = parted)
@@ -238,17 +238,6 @@ OLD_CONVERSATION = (
     "DROP FUNCTION IF EXISTS legacy_old_conversation()",
 )
 
-# Reading is not taken back, here as there.
-KEEP_READ = (
-    f"""
-    CREATE FUNCTION legacy_keep_read() RETURNS trigger LANGUAGE plpgsql {PINNED} AS $$
-    BEGIN
-        NEW.read_at := OLD.read_at;
-        RETURN NEW;
-    END $$
-    """,
-    "DROP FUNCTION IF EXISTS legacy_keep_read()",
-)
 REFUSE_TRUNCATE = (
     f"""
     CREATE FUNCTION legacy_refuse_truncate() RETURNS trigger LANGUAGE plpgsql {PINNED} AS $$
@@ -371,7 +360,6 @@ FUNCTIONS = {
     "legacy_forget(uuid)": FORGET,
     "legacy_old_message()": OLD_MESSAGE,
     "legacy_old_conversation()": OLD_CONVERSATION,
-    "legacy_keep_read()": KEEP_READ,
     "legacy_refuse_truncate()": REFUSE_TRUNCATE,
     "legacy_refuse_write()": REFUSE_WRITE,
     "legacy_send_around(uuid, uuid, uuid, uuid, text)": SEND_AROUND,

@@ -10,7 +10,7 @@ old AS MATERIALIZED (
                legacy_deleter(old.status, old.moderation_status) AS deleter,
                old.moderation_status IS NOT DISTINCT FROM 'pending' AS is_held
         FROM public.messages old LEFT JOIN legacy_link link ON link.old_id = old.conversation_id
-        WHERE old.id > %(upto)s AND (old.id <= (SELECT upto FROM bound) OR (SELECT upto FROM bound) IS NULL)
+        WHERE old.id > %(upto)s AND old.id <= %(until)s
     ) shown
 ), new AS MATERIALIZED (
     SELECT shown.*, hashtextextended(shown::text, 0) AS sum FROM (
@@ -19,11 +19,11 @@ old AS MATERIALIZED (
                said.held_at IS NOT NULL AS is_held
         FROM messaging_message said
         JOIN messaging_conversation talk ON talk.id = said.conversation_id AND talk.kind <> 'group'
-        WHERE said.id > %(upto)s AND (said.id <= (SELECT upto FROM bound) OR (SELECT upto FROM bound) IS NULL)
+        WHERE said.id > %(upto)s AND said.id <= %(until)s
           AND said.event_id = %(place)s
           -- What is held is on this side alone, unless the old one had it; what the old one deleted for good is gone.
           AND (said.held_at IS NULL OR EXISTS (SELECT FROM public.messages old WHERE old.id = said.id))
-          AND (NOT EXISTS (SELECT FROM legacy_tombstone gone WHERE gone.message_id = said.id)
+          AND (said.deleted_at IS NULL OR NOT EXISTS (SELECT FROM legacy_tombstone gone WHERE gone.message_id = said.id)
                OR EXISTS (SELECT FROM public.messages old WHERE old.id = said.id))
     ) shown
 )

@@ -1,5 +1,5 @@
 -- What differs within a range of which the sums do; kept, so that it is listed also after the comparison was broken off.
-WITH bound AS MATERIALIZED (SELECT %(until)s::uuid AS upto), {sides}
+WITH {sides}
 INSERT INTO legacy_difference (subject, id, what)
 SELECT 'message', coalesce(old.id, new.id), CASE
     WHEN new.id IS NULL THEN 'only in the old table' WHEN old.id IS NULL THEN 'only in Callboard'

@@ -9,7 +9,7 @@ from django.db import connection
 
 from legacy import bridge
 from messaging.models import Message
-from tests.messaging.conftest import group, help_request  # noqa: F401
+from tests.messaging.conftest import as_api, everything, group, help_request  # noqa: F401
 
 
 def rows(statement: str, *values) -> list[tuple]:
@@ -107,7 +107,8 @@ def differences() -> list:
         " WHERE m.id IS NULL OR o.id IS NULL AND m.deleted_at IS NULL AND m.held_at IS NULL"
         " OR o.id IS NOT NULL AND (o.content <> m.content OR o.sender_id <> m.sender_id"
         "  OR o.created_at <> m.created_at"
-        "  OR (o.status = 'deleted') <> (m.deleted_by_kind IS NOT DISTINCT FROM 'sender') AND o.moderation_status <> 'removed'"
+        "  OR o.moderation_status <> 'removed'"
+        "   AND (o.status = 'deleted') <> (m.deleted_by_kind IS NOT DISTINCT FROM 'sender')"
         "  OR (o.status = 'deleted' OR o.moderation_status = 'removed') <> (m.deleted_at IS NOT NULL)"
         "  OR (o.read_at IS NOT NULL) <> coalesce(m.created_at <= p.read_upto, false))"
     )

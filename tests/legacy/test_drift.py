@@ -79,6 +79,7 @@ def old_say(client):
         id, one, other = talk
         sender, recipient = client.random.sample([one, other], 2)
         return OLD.say(id, sender, recipient, f"old {client.random.random()}")
+    return None
 
 
 def old_edit(client):
@@ -130,6 +131,7 @@ def new_start(client):
 def new_send(client):
     if seat := a_seat(client):
         return conversations.send(seat[0], f"new {client.random.random()}", by=seat[1]).id
+    return None
 
 
 def new_read(client):
@@ -139,7 +141,8 @@ def new_read(client):
 
 def a_new_message(client):
     return client.pick(
-        "SELECT id, sender_id FROM messaging_message WHERE conversation_id IS NOT NULL ORDER BY created_at DESC LIMIT 30"
+        "SELECT id, sender_id FROM messaging_message WHERE conversation_id IS NOT NULL"
+        " ORDER BY created_at DESC LIMIT 30"
     )
 
 

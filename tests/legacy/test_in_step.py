@@ -111,6 +111,16 @@ def test_a_hard_deletion_leaves_a_placeholder_and_nothing_brings_it_back(attache
     assert differences() == []
 
 
+def test_what_was_removed_and_then_deleted_for_good_is_not_restored(attached, old, said):
+    from api.errors import InvalidState
+
+    messages.remove(said, reason="Spam", by=attached.moderator)
+    old.drop(said)
+    with pytest.raises(InvalidState):
+        messages.restore(said, by=attached.moderator)
+    assert differences() == []
+
+
 def test_what_is_written_again_under_the_same_id_is_there_again(attached, old, talk, said):
     old.drop(said)
     old.say(talk, attached.mvp_dealer, attached.attendee, "Again", id=said)
