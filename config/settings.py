@@ -66,6 +66,8 @@ for name, value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
         )
 
 _PREPARES = read("CALLBOARD_PREPARED_STATEMENTS", boolean, True)
+# Behind PgBouncer a server connection is somebody's for one transaction: no cursor is kept beyond one.
+_POOLED = read("CALLBOARD_POOLED", boolean, not _PREPARES)
 
 
 def _database(address: str, connect_timeout: int) -> dict:
@@ -78,7 +80,13 @@ def _database(address: str, connect_timeout: int) -> dict:
         # None behind a PgBouncer older than 1.21, which cannot follow prepared statements.
         "prepare_threshold": 5 if _PREPARES else None,
     }
-    return {**named, "ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": None, "OPTIONS": options}
+    return {
+        **named,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "DISABLE_SERVER_SIDE_CURSORS": _POOLED,
+        "OPTIONS": options,
+    }
 
 
 DATABASES = {"default": _database(DATABASE_URL, connect_timeout=5)}

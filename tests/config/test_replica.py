@@ -1,4 +1,4 @@
-"""Reads from a streaming copy: what comes from there, what never does, and what a copy that falls behind or dies does."""
+"""Reads from a streaming copy: what comes from there, what never does, and a copy that falls behind, or dies."""
 
 from __future__ import annotations
 
