@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, table, texts
+from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, stream, table, texts
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -28,6 +28,7 @@ SCENARIOS = {
     "feed": feed.run,
     "policies": policies.run,
     "texts": texts.run,
+    "stream": stream.run,
     "profile": profile.run,
 }
 

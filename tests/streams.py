@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -95,7 +96,10 @@ def stream_process(*constants: str, **environment: str) -> Iterator[StreamProces
 class Listening:
     """One connection, read by a thread of its own."""
 
-    def __init__(self, port: int, headers: dict, last_id: str | None = None, query: str | None = None):
+    def __init__(
+        self, port: int, headers: dict, last_id: str | None = None, query: str | None = None, pause: float = 0
+    ):
+        self.pause = pause
         self.events: list[Event] = []
         self.heartbeats = 0
         self.last_id = last_id
@@ -119,19 +123,23 @@ class Listening:
         return self
 
     def _read(self) -> None:
-        kind, data = None, None
+        kind, data, last_id = None, None, self.last_id
         try:
             while self.status == 200 and (line := self.answer.readline()):
+                if self.pause:
+                    time.sleep(self.pause)
                 name, _, value = line.decode().rstrip("\n").partition(": ")
                 if not name and value:
                     self.heartbeats += value == "heartbeat"
                 elif name == "id":
-                    self.last_id = value
+                    last_id = value
                 elif name == "event":
                     kind = value
                 elif name == "data":
                     data = json.loads(value)
                 elif not name:
+                    # Only now: whoever is cut before this has not got it.
+                    self.last_id = last_id
                     if kind:
                         self.events.append(Event(kind, None if kind == "typing" else self.last_id, data))
                     kind, data = None, None

@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIZE = 100_000
+SIZE = 300_000
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +159,12 @@ def test_who_does_not_read_is_dropped_and_comes_back_for_the_rest(cast, api):
         while b"id: " not in begun or not begun.endswith(b"\r\n"):
             begun += lazy.recv(1)
         last_id = begun.split(b"id: ")[-1].split(b"\n")[0].decode()
-        for number in range(80):
+        for number in range(30):
             _add_progress(cast, number)
             witness.wait_for(lambda one, number=number: len(one.events) > number)
-        assert _is_cut(lazy) < 80 * SIZE
+        assert _is_cut(lazy) < 30 * SIZE
         back = process.listen(headers, last_id=last_id)
-        back.wait_for(lambda one: len(one.events) == 80)
+        back.wait_for(lambda one: len(one.events) == 30)
         assert back.of("broadcast.progress") == witness.of("broadcast.progress")
 
 
