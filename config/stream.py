@@ -31,8 +31,8 @@ logger = logging.getLogger("callboard.stream")
 
 
 class Protocol(HttpToolsProtocol):
-    """Streams write to their connection themselves: what thousands hear is framed once, and whoever does not read is cut
-    off, of which ASGI knows nothing."""
+    """Streams write to their connection themselves: what thousands hear is framed once, and whoever does not read is
+    cut off, of which ASGI knows nothing."""
 
     def on_message_begin(self):
         super().on_message_begin()

@@ -328,8 +328,8 @@ class GateStamp(models.Model):
 class LogEntry(models.Model):
     """What the live stream tells, written by the transaction that did it: one row for each audience.
 
-    The audience is a conversation, a person, or (neither) the event. A reader takes rows in the order of (xid, id)
-    up to the oldest transaction that is still running, so that one which commits late is not passed over.
+    The audience is a conversation, a person, or (neither) the event. A reader takes what has become visible since the
+    snapshot in which it last looked, so that a transaction which commits late is not passed over, and holds up nobody.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -364,11 +364,10 @@ class LogEntry(models.Model):
 
 
 class LogFloor(models.Model):
-    """Up to where the log has been purged, in one row; none where it never was."""
+    """Since which transaction the log is whole, in one row; none where it was never purged."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     xid = models.BigIntegerField()
-    entry = models.BigIntegerField()
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""Up to where the log has been purged: an id of the stream that is older says that nobody knows what came after it."""
+"""Since when the log is whole: of an id of the stream that is older, nobody knows what came after it."""
 
 from django.db import migrations, models
 
@@ -11,7 +11,6 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("xid", models.BigIntegerField()),
-                ("entry", models.BigIntegerField()),
             ],
             options={
                 "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="logfloor_is_one_row")],

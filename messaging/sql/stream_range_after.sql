@@ -1,4 +1,7 @@
-    SELECT entry.* FROM messaging_logentry entry
-    WHERE (entry.xid, entry.id) > (%s::bigint, %s::bigint) AND entry.xid < horizon.xid
-    ORDER BY entry.xid, entry.id
+    SELECT entry.* FROM (
+        SELECT new.* FROM messaging_logentry new WHERE new.xid >= %s::bigint
+        UNION ALL
+        SELECT late.* FROM messaging_logentry late WHERE late.xid = ANY (%s::bigint[])
+    ) entry
+    ORDER BY entry.id
     LIMIT %s

@@ -1,14 +1,15 @@
     -- Rows for the person, and of the person's events those at large and of conversations that can concern them.
     SELECT entry.* FROM (
-        SELECT %s::uuid AS id, %s::bigint AS xid, %s::bigint AS entry, %s::bigint AS upto_xid, %s::bigint AS upto_entry
+        SELECT %s::uuid AS id, %s::bigint AS seen_min, %s::bigint AS seen_max, %s::bigint[] AS seen_running,
+               %s::bigint AS target_max, %s::bigint[] AS target_running, %s::bigint AS row
     ) person
     CROSS JOIN LATERAL (
         SELECT own.* FROM messaging_logentry own
-        WHERE own.user_id = person.id
+        WHERE own.user_id = person.id AND own.xid >= person.seen_min
         UNION ALL
         SELECT told.*
         FROM events_membership mine
-        JOIN messaging_logentry told ON told.event_id = mine.event_id
+        JOIN messaging_logentry told ON told.event_id = mine.event_id AND told.xid >= person.seen_min
         WHERE mine.user_id = person.id AND mine.removed_at IS NULL AND told.user_id IS NULL AND (
             told.conversation_id IS NULL
             OR told.message_id IS NULL AND EXISTS (
@@ -27,7 +28,7 @@
             )
         )
     ) entry
-    WHERE (entry.xid, entry.id) >= (person.xid, person.entry) AND (entry.xid, entry.id) <= (person.upto_xid, person.upto_entry)
-      AND entry.xid < horizon.xid
-    ORDER BY entry.xid, entry.id
+    WHERE (entry.xid >= person.seen_max OR entry.xid = ANY (person.seen_running))
+      AND entry.xid < person.target_max AND entry.xid <> ALL (person.target_running) AND entry.id > person.row
+    ORDER BY entry.id
     LIMIT %s

@@ -32,8 +32,7 @@ def _shown(entry: Entry, person: str, rows: Rows) -> Iterator[Told]:
     for row in rows:
         if row.role and row.removed_at is None:
             shown = shapes.conversation(row, SimpleNamespace(id=UUID(person)))
-            payload = frames.event(entry.kind, {"conversation": shown}, entry.place)
-            yield Told(entry.place, payload, (person,))
+            yield Told(entry, 0, frames.event(entry.kind, {"conversation": shown}), (person,))
 
 
 def read(entries: Sequence[Entry], listeners: Collection[str]) -> Iterable[Answered]:

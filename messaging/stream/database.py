@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg.rows import namedtuple_row
 
-from api.database import Statement, entering, leaving
-from messaging.stream.telling import Ask, Telling, Told
+from api.database import Statement
+from messaging.stream.telling import Ask, Telling, Told, pipeline
 
 logger = logging.getLogger("callboard.stream")
 
@@ -31,7 +31,7 @@ class Database:
 
     async def rows(self, *asks: Ask | Statement) -> list[list[Any]]:
         """Of each, all in one transaction and one round trip."""
-        whole, wanted = _pipeline(asks)
+        whole, wanted = pipeline(asks)
         async with self._lock:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -67,21 +67,6 @@ class Database:
             for text, values in statements:
                 cursors.append(await self._connection.execute(text, values, prepare=_prepared()))
         return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
-
-
-def _pipeline(asks: Sequence[Ask | Statement]) -> tuple[list[Statement], list[int]]:
-    """With taking a role and leaving it around what is asked in somebody's name; and which results are the answers."""
-    statements: list[Statement] = []
-    wanted = []
-    for ask in asks:
-        statement, person = ask if isinstance(ask, Ask) else (ask, None)
-        if person is not None:
-            statements.append(entering(person))
-        wanted.append(len(statements))
-        statements.append(statement)
-        if person is not None:
-            statements.append(leaving())
-    return statements, wanted
 
 
 async def _connect() -> psycopg.AsyncConnection:

@@ -28,7 +28,6 @@ ROUTE = "api/v1/stream"
 METHODS = ("GET", "HEAD")
 ACCEPTED = {frames.MEDIA_TYPE, "text/*", "*/*", answers.JSON, "application/*", answers.PROBLEM}
 TOO_MANY_RETRY_SECONDS = 30
-NO_ID = "This is no id of an event of this stream."
 
 Headers = dict[bytes, bytes]
 
@@ -117,7 +116,7 @@ class Call:
         if given:
             self.place = places.parse(given)
             if self.place is None:
-                raise ValidationError([(pointer, NO_ID)])
+                raise ValidationError([(pointer, places.NO_ID)])
 
     def _named_in_query(self) -> str:
         for name, value in parse_qsl(self.scope["query_string"].decode("latin-1"), max_num_fields=100):

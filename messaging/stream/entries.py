@@ -1,5 +1,4 @@
-"""Rows of the log, in its order: by transaction, up to the oldest that is still running, so that one which commits late
-is not passed over."""
+"""Rows of the log, and how they are read: all that has become visible since a cut, in the order of its writing."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 from api.database import Statement
 from messaging.sql import statement
-from messaging.stream.places import Place
+from messaging.stream.places import Cut, Place, read_cut, whole
 
 CREATED, UPDATED, DELIVERED = "message.created", "message.updated", "message.delivered"
 MESSAGES = (CREATED, UPDATED, DELIVERED)
@@ -27,10 +26,6 @@ class Entry(NamedTuple):
     people: Collection[str] | None
 
     @property
-    def place(self) -> Place:
-        return Place(self.xid, self.id)
-
-    @property
     def is_at_large(self) -> bool:
         return self.user_id is None and self.conversation_id is None
 
@@ -43,26 +38,46 @@ class Entry(NamedTuple):
         return listeners
 
 
-class Reading(NamedTuple):
-    """`horizon` is the oldest transaction that was running: of those before it nothing more will come."""
+class Batch(NamedTuple):
+    """What was found after `seen` when the database was looked at: everything that `cut` holds beyond it."""
 
-    horizon: int
+    seen: Cut
+    cut: Cut
+    at: int
     entries: list[Entry]
 
+    @property
+    def place(self) -> Place:
+        return whole(self.at, self.cut)
 
-def after(place: Place, most: int) -> Statement:
-    return statement("stream_entries", range="stream_range_after"), [place.xid, place.entry, most]
+    def place_of(self, entry: Entry, part: int) -> Place:
+        return Place(self.at, entry.id, part, self.seen, self.cut)
+
+
+# What can be seen now.
+NOW: Statement = (
+    "SELECT pg_current_snapshot()::text AS snapshot,"
+    " (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS at",
+    [],
+)
+# Since when the log is whole.
+FLOOR: Statement = ("SELECT xid FROM messaging_logfloor", [])
+
+
+def after(seen: Cut, most: int) -> Statement:
+    return statement("stream_entries", range="stream_range_after"), [seen.xmax, list(seen.running), most]
 
 
 def latest(most: int) -> Statement:
     return statement("stream_entries", range="stream_range_latest"), [most]
 
 
-def of_person(person: str, place: Place, upto: Place, most: int) -> Statement:
-    """Those that may concern one person, from a place on (the row at it included) up to another."""
-    values = [person, place.xid, place.entry, upto.xid, upto.entry, most]
+def of_person(person: str, seen: Cut, target: Cut, after_row: int, most: int) -> Statement:
+    """Those that may concern one person and are in one cut and not in the other."""
+    values = [person, seen.xmin, seen.xmax, list(seen.running), target.xmax, list(target.running), after_row, most]
     return statement("stream_entries", range="stream_range_of_person"), values
 
 
-def reading(rows: list[Any]) -> Reading:
-    return Reading(rows[0].horizon, [Entry(*row[1:]) for row in rows if row.xid is not None])
+def batch(seen: Cut, rows: list[Any]) -> Batch:
+    first = rows[0]
+    return Batch(seen, read_cut(first.snapshot), first.at, [Entry(*row[2:]) for row in rows if row.xid is not None])

@@ -13,9 +13,12 @@ RETRY_MS = 2000
 RESET = "reset"
 
 
-def event(kind: str, data: Any, place: Place | None = None) -> bytes:
-    head = f"id: {place}\nevent: {kind}\n" if place else f"event: {kind}\n"
-    return b"%bdata: %b\n\n" % (head.encode(), answers.encode(data))
+def event(kind: str, data: Any) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), answers.encode(data))
+
+
+def identified(place: Place, framed: bytes) -> bytes:
+    return b"id: %b\n%b" % (str(place).encode(), framed)
 
 
 def beginning(place: Place | None) -> bytes:

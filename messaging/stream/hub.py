@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import dropwhile
+from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 
 import psycopg
@@ -18,20 +17,31 @@ import psycopg
 from messaging.stream import entries, frames, telling
 from messaging.stream.catching_up import CatchingUp
 from messaging.stream.database import Database
-from messaging.stream.entries import Entry
+from messaging.stream.entries import Batch, Entry
 from messaging.stream.listeners import Listener, Listeners
-from messaging.stream.places import BEGINNING, Place
+from messaging.stream.places import Cut, Place
 from messaging.stream.telling import Told
 
 logger = logging.getLogger("callboard.stream")
 
+# What passes: the database does not answer.
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
 POLL_SECONDS = 0.04
+# Rows that are told in one question.
 MOST_AT_ONCE = 500
+# Rows that one look may find: more is there only after this process or the database stood still.
+MOST_BEHIND = 20_000
 # Rows of the log that are kept; about a kilobyte each.
 MOST_KEPT = 10_000
+# Between a statement's time and its snapshot, and between processes.
+SLACK_MICROSECONDS = 1_000_000
 # After the last one has gone, so long it goes on reading for who comes back.
 LINGER_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 2.0
+
+
+class FellBehind(Exception):
+    """There is more to be read than can be told in passing."""
 
 
 class Hub:
@@ -40,15 +50,14 @@ class Hub:
         self.catching_up = CatchingUp(self, database_of_the_late)
         self.listeners = Listeners()  # those who are where the log is
         self.joining: list[Listener] = []  # those who are still to be told what they missed
-        self.kept: deque[Entry] = deque(maxlen=MOST_KEPT)
+        self.kept: deque[Batch] = deque()
+        self.kept_rows = 0
+        self.floor = Cut(0, 0)  # what it does not hold is kept
         self.place: Place | None = None  # everything up to here is read; nowhere while nobody listens
-        self.floor = BEGINNING  # everything after this is kept
-        self.horizon = 0
-        self.read_at = 0.0
         self.is_away = False
         self._wanted = asyncio.Event()
-        self._idle_since: float | None = None
         self._is_reading = asyncio.Event()
+        self._idle_since: float | None = None
 
     async def awake(self) -> Place:
         """Where the log is; somebody is about to listen."""
@@ -72,46 +81,82 @@ class Hub:
         while True:
             await self._wanted.wait()
             try:
-                is_more = await self._turn()
+                await self._turn()
                 self._note_away(None)
                 pause = POLL_SECONDS
-            except (psycopg.Error, OSError, TimeoutError) as error:
+            except FellBehind:
+                self._begin_anew()
+            except AWAY as error:
                 self._note_away(error)
-                is_more, pause = False, min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if not is_more:
-                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
 
-    async def _turn(self) -> bool:
-        """Reads on; true where there is more to be read at once."""
-        if self.place is None:
-            await self._begin()
-        (rows,) = await self.database.rows(entries.after(self.place, MOST_AT_ONCE))
-        found = entries.reading(rows)
-        if found.entries:
-            self.write(await self.tell(found.entries, self.listeners.people), self.listeners)
-        self._keep(found.entries)
-        is_more = len(found.entries) == MOST_AT_ONCE
-        # Nothing before the horizon will come any more.
-        self.place = found.entries[-1].place if is_more else max(self.place, Place(found.horizon, 0))
-        self.horizon, self.read_at = found.horizon, monotonic()
+    async def _turn(self) -> None:
+        batch = await (self._read_on() if self.place else self._read_first())
+        self._keep(batch)
+        self.place = batch.place
         self._is_reading.set()
-        if not is_more:
-            await self.catching_up.turn()
-            self._rest_if_alone()
-        return is_more
+        await self.catching_up.turn()
+        self._rest_if_alone()
 
-    async def _begin(self) -> None:
-        (rows,) = await self.database.rows(entries.latest(MOST_KEPT))
-        found = entries.reading(rows)
-        self.kept = deque(found.entries, maxlen=MOST_KEPT)
-        self.floor = found.entries[0].place if len(found.entries) == MOST_KEPT else BEGINNING
-        self.place = max(found.entries[-1].place if found.entries else BEGINNING, Place(found.horizon, 0))
+    async def _read_first(self) -> Batch:
+        rows, purged = await self.database.rows(entries.latest(MOST_KEPT), entries.FLOOR)
+        found = entries.batch(Cut(0, 0), rows)
+        begins = [row.xid for row in purged]
+        if len(found.entries) >= MOST_KEPT:
+            begins.append(min(entry.xid for entry in found.entries))
+        self.floor = Cut(max(begins, default=0), max(begins, default=0))
+        return found._replace(seen=self.floor)
 
-    def _keep(self, found: Sequence[Entry]) -> None:
-        over = len(self.kept) + len(found) - MOST_KEPT
-        if over > 0:
-            self.floor = self.kept[over - 1].place
-        self.kept.extend(found)
+    async def _read_on(self) -> Batch:
+        """What has become visible since, told to those who have everything before it."""
+        (rows,) = await self.database.rows(entries.after(self.place.seen, MOST_BEHIND))
+        batch = entries.batch(self.place.seen, rows)
+        if len(batch.entries) == MOST_BEHIND:
+            raise FellBehind
+        # All of it before any is written: what fails on the way is asked again from the beginning.
+        for one in await self.tell(batch.entries, self.listeners.people):
+            self._write(one, batch.place_of(one.entry, one.part))
+        return batch
+
+    async def tell(self, found: Sequence[Entry], people: Collection[str]) -> list[Told]:
+        told = []
+        for begin in range(0, len(found), MOST_AT_ONCE):
+            told += await self._tell(found[begin : begin + MOST_AT_ONCE], people)
+        return told
+
+    async def _tell(self, found: Sequence[Entry], people: Collection[str]) -> list[Told]:
+        try:
+            return await self.database.told(telling.tell(found, people))
+        except AWAY:
+            raise
+        except Exception as error:
+            # One that cannot be told must not stop all that come after it.
+            if len(found) > 1:
+                return [one for entry in found for one in await self._tell([entry], people)]
+            logger.error("row %s of the log cannot be told", found[0].id, exc_info=error)
+            return []
+
+    def _write(self, one: Told, place: Place) -> None:
+        chunk = frames.chunk(frames.identified(place, one.framed))
+        for person in one.people:
+            for listener in self.listeners.of(person):
+                listener.write(chunk)
+
+    def _keep(self, batch: Batch) -> None:
+        if not batch.entries:
+            return
+        self.kept.append(batch)
+        self.kept_rows += len(batch.entries)
+        while self.kept_rows > MOST_KEPT and len(self.kept) > 1:
+            self.kept_rows -= len(self.kept.popleft().entries)
+            self.floor = self.kept[0].seen
+
+    def since(self, place: Place) -> Iterator[Entry]:
+        """Of what is kept, what came after this place as far as times tell; rather too much than too little."""
+        for batch in self.kept:
+            if batch.at > place.at - SLACK_MICROSECONDS:
+                yield from batch.entries
 
     def _rest_if_alone(self) -> None:
         if len(self.listeners) or self.joining:
@@ -120,24 +165,19 @@ class Hub:
         self._idle_since = self._idle_since or monotonic()
         if monotonic() - self._idle_since > LINGER_SECONDS:
             self._wanted.clear()
-            self._is_reading.clear()
-            self.place, self._idle_since = None, None
-            self.kept.clear()
+            self._forget()
 
-    async def tell(self, found: Sequence[Entry], people: Iterable[str]) -> list[Told]:
-        return await self.database.told(telling.tell(found, people))
+    def _forget(self) -> None:
+        self._is_reading.clear()
+        self.place, self._idle_since, self.kept_rows = None, None, 0
+        self.kept.clear()
 
-    def write(self, told: Iterable[Told], listeners: Listeners) -> None:
-        for one in told:
-            chunk = frames.chunk(one.payload)
-            for person in one.people:
-                for listener in listeners.of(person):
-                    listener.write(chunk)
-
-    def since(self, place: Place) -> Iterable[Entry]:
-        """Of what is kept, from the row at this place on."""
-        row = place._replace(part=0)
-        return dropwhile(lambda entry: entry.place < row, self.kept)
+    def _begin_anew(self) -> None:
+        """Everybody comes back by the last id, each for what they missed."""
+        logger.warning("the log ran ahead of its reader; all streams begin anew")
+        for listener in (*self.listeners, *self.joining):
+            listener.end("the server fell behind")
+        self._forget()
 
     def settle(self, listener: Listener) -> None:
         """It has everything that the others have."""

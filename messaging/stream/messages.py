@@ -63,7 +63,7 @@ class Heard:
             entry = self.entries[number]
             data = {"event_id": entry.event_id, "item": _item(self.items[entry.message_id], variant)}
             kind = UPDATED if entry.kind == UPDATED else CREATED
-            yield Told(entry.place, frames.event(kind, data, entry.place), hearers)
+            yield Told(entry, 0, frames.event(kind, data), hearers)
 
 
 def _item(shown: dict[str, Any], variant: Variant) -> dict[str, Any]:

@@ -25,8 +25,7 @@ def to_present(entries: Sequence[Entry], listeners: Collection[str], said: Said)
         for number, people in present.items():
             entry = entries[number]
             for part, data in enumerate(said(entry)):
-                place = entry.place._replace(part=part)
-                yield Told(place, frames.event(entry.kind, data, place), people)
+                yield Told(entry, part, frames.event(entry.kind, data), people)
 
     values = [
         [number for number, _ in pairs],

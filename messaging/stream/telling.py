@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from api.database import Statement
+from api.database import Statement, entering, leaving
 from messaging.stream.entries import Entry
-from messaging.stream.places import Place
 
 
 class Ask(NamedTuple):
@@ -21,9 +20,16 @@ class Ask(NamedTuple):
 
 
 class Told(NamedTuple):
-    place: Place
-    payload: bytes
+    """An event, framed but for its id: where somebody stands with it is not the same for all."""
+
+    entry: Entry
+    part: int
+    framed: bytes
     people: Collection[str]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.entry.id, self.part
 
 
 Rows = list[Any]
@@ -53,7 +59,7 @@ def tell(entries: Sequence[Entry], listeners: Collection[str]) -> Telling:
         return []
     results = yield [ask for ask, _ in answered]
     told = [one for (_, become), rows in zip(answered, results, strict=True) for one in become(rows)]
-    told.sort(key=lambda one: one.place)
+    told.sort(key=lambda one: one.order)
     return told
 
 
@@ -63,3 +69,18 @@ def _by_kind(entries: Sequence[Entry]) -> dict[Kind, list[Entry]]:
         if kind := _kinds.get(entry.kind):
             found.setdefault(kind, []).append(entry)
     return found
+
+
+def pipeline(asks: Sequence[Ask | Statement]) -> tuple[list[Statement], list[int]]:
+    """With taking a role and leaving it around what is asked in somebody's name; and which results are the answers."""
+    statements: list[Statement] = []
+    wanted = []
+    for ask in asks:
+        statement, person = ask if isinstance(ask, Ask) else (ask, None)
+        if person is not None:
+            statements.append(entering(person))
+        wanted.append(len(statements))
+        statements.append(statement)
+        if person is not None:
+            statements.append(leaving())
+    return statements, wanted
