@@ -58,8 +58,8 @@ def running() -> Iterator[str]:
                 [sys.executable, "-m", name],
                 cwd=REPOSITORY,
                 env=environment,
-                stdout=open(f"/tmp/w/d-{name}.log","w"),
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             for name in PROCESSES
         ]

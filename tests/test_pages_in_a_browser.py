@@ -157,20 +157,19 @@ def test_a_removed_message_gives_way_to_its_placeholder_at_once(cast, site, visi
     expect(page.locator(".item .text")).to_have_text("This message was removed by a moderator.")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_everyone_can_read_and_use_every_page(cast, talk, site, visit, width, scheme):
-    for role in (cast.organizer, cast.attendee):
-        said = publishing.publish(by=cast.organizer, event_id=cast.event.id, message_type="channel", content="x" * 200)
-        publishing.deliver_all(said)
+    said = publishing.publish(by=cast.organizer, event_id=cast.event.id, message_type="channel", content="x" * 200)
+    publishing.deliver_all(said)
     conversations.offer_help(_asked(cast), "I have some tape", by=cast.attendee)
     event = f"{site}/e/{cast.event.id}"
-    page = visit(f"{site}/sign-in", viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB")
+    window = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     addresses = {None: [f"{site}/", f"{site}/sign-in"], "attendee": [event, f"{event}/messages/{talk.id}"]}
     addresses["attendee"] += [f"{event}/people", f"{event}/help", f"{event}/report/{said.id}", f"{site}/you"]
     addresses["organizer"] = [f"{event}/messages/new", f"{event}/desk", f"{event}/desk/compose"]
     addresses["organizer"] += [f"{event}/desk/members", f"{event}/desk/members/bring", f"{event}/desk/figures"]
     for role, places in addresses.items():
-        page = visit(places[0], role and getattr(cast, role), viewport=page.viewport_size, color_scheme=scheme)
+        page = visit(places[0], role and getattr(cast, role), **window)
         for place in places:
             page.goto(place)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, place
