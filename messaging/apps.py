@@ -5,14 +5,16 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self):
+        from accounts.pages import frame
         from api import diagrams, health
         from events import demo, help_requests
-        from messaging import conversations, feed_alerts, feed_comparison, traffic, versions, watches
+        from messaging import conversations, feed_alerts, feed_comparison, pages, traffic, versions, watches
         from messaging.demo import add_history
         from messaging.sms import conditions, signs, states
         from messaging.stream import kinds
         from rollout import shadow
 
+        frame.register_stream_place(pages.stream_place)
         help_requests.register_conversations(conversations.about)
         demo.register(add_history)
         diagrams.register("texts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)

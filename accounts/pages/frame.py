@@ -21,6 +21,15 @@ from api.inside import Refused
 View = Callable[..., HttpResponse]
 ZONE_COOKIE = "callboard_zone"
 
+_stream_place: Callable[[], str] | None = None
+
+
+def register_stream_place(provider: Callable[[], str]) -> None:
+    """The app that keeps the live stream says where it stands before a page reads anything: from there on the page
+    listens, and misses nothing that came in between."""
+    global _stream_place
+    _stream_place = provider
+
 
 def for_people(*methods: str) -> Callable[[View], View]:
     """A page of whoever is signed in; anyone else is asked to, and comes back to it."""
@@ -36,6 +45,7 @@ def for_people(*methods: str) -> Callable[[View], View]:
             # Whatever in an address is not an id leads nowhere, as in the API.
             if any(parse_id(value) is None for value in ids.values()):
                 return refusal(request, Refused({"code": "not_found", "status": 404}, {}))
+            request.stream_place = _stream_place() if _stream_place else ""
             try:
                 with timezone.override(zone_of(request)):
                     response = view(request, **ids)

@@ -196,51 +196,70 @@ function tell(kind, data) {
   for (const listener of listeners.get(kind) ?? []) listener(data);
 }
 
-function pass(kind, data) {
+// The id of the event that was heard last, at first of the moment at which the page was made: nothing is missed after it.
+let place = document.body.dataset.stream;
+
+function pass(kind, data, id) {
+  place = id || place;
   tell(kind, data);
-  channel?.postMessage({ kind, data });
+  channel?.postMessage({ kind, data, id });
 }
 
 const FIRST_PAUSE = 2000, LONGEST_PAUSE = 30000;
-let pause = FIRST_PAUSE, wasAway = false, isTold = false;
+const TELL_AFTER = 10000;
+let pause = FIRST_PAUSE;
+let telling = null;
+let isTold = false;
+
+// Of a short interruption nobody hears.
+function isAway() {
+  telling ??= setTimeout(() => {
+    note(say("interrupted"));
+    isTold = true;
+  }, TELL_AFTER);
+}
+
+function isThere() {
+  clearTimeout(telling);
+  if (isTold) note(say("online"));
+  telling = null;
+  isTold = false;
+  pause = FIRST_PAUSE;
+}
 
 function listen() {
   // The browser comes back by itself, with the last id that it heard: nothing is missed by that.
-  const source = new EventSource("/api/v1/stream");
-  source.onopen = () => {
-    pause = FIRST_PAUSE;
-    if (wasAway) pass("sync");
-    if (isTold) note(say("online"));
-    wasAway = isTold = false;
-  };
+  const source = new EventSource(`/api/v1/stream?last_event_id=${place}`);
+  source.onopen = isThere;
   source.onerror = () => {
+    isAway();
     if (source.readyState !== EventSource.CLOSED) return;
     // It was refused; until it is there again, what is shown is looked at now and then.
-    wasAway = true;
     setTimeout(listen, pause);
     pass("sync");
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   };
-  for (const kind of KINDS) source.addEventListener(kind, (event) => pass(kind, JSON.parse(event.data)));
-  source.addEventListener("reset", () => pass("sync"));
+  for (const kind of KINDS) source.addEventListener(kind, (event) => pass(kind, JSON.parse(event.data), event.lastEventId));
+  source.addEventListener("reset", (event) => pass("sync", undefined, event.lastEventId));
 }
 
-// A browser has few connections to one site: of all its windows one listens, and passes on what it hears.
+// A browser has few connections to one site: of all its windows one listens, and passes on what it hears. When it is
+// closed another one goes on, from the same place.
 function begin() {
   channel = new BroadcastChannel(`callboard-${me}`);
-  channel.onmessage = ({ data }) => tell(data.kind, data.data);
+  channel.onmessage = ({ data }) => {
+    place = data.id || place;
+    tell(data.kind, data.data);
+  };
   if (!navigator.locks) return listen();
-  let isFirst = true;
-  navigator.locks.request(`callboard-stream-${me}`, { ifAvailable: true }, (lock) => lock && forEver()).then(() => {
-    isFirst = false;
-    // Whoever held it is gone: what came in between is looked up.
-    navigator.locks.request(`callboard-stream-${me}`, forEver);
+  const name = `callboard-stream-${me}`;
+  const forEver = () => (listen(), new Promise(() => {}));
+  navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (lock) return forEver();
+    navigator.locks.request(name, forEver);
+    // What was passed on before this window listened.
+    tell("sync");
   });
-  function forEver() {
-    wasAway = !isFirst;
-    listen();
-    return new Promise(() => {});
-  }
 }
 
 // --- Badges --------------------------------------------------------------------------------

@@ -17,7 +17,11 @@ function count(row, number) {
 // Asked anew, rather than reckoned: how many are unread, what it is called and what was said last come together.
 async function refresh(id) {
   const conversation = await call("GET", `/conversations/${id}`).catch(() => null);
-  if (!conversation || conversation.event_id !== eventId) return;
+  if (conversation?.event_id === eventId) show(conversation);
+}
+
+function show(conversation) {
+  const { id } = conversation;
   const row = rowOf(id) ?? template.content.firstElementChild.cloneNode(true);
   const part = (name) => row.querySelector(`[data-${name}]`);
   const others = conversation.participants.filter((person) => person.user_id !== me);
@@ -38,7 +42,7 @@ async function refresh(id) {
 
 if (list) {
   on("message.created", ({ item }) => item.conversation_id && refresh(item.conversation_id));
-  on("conversation.created", ({ conversation }) => refresh(conversation.id));
+  on("conversation.created", ({ conversation }) => conversation.event_id === eventId && show(conversation));
   on("message.updated", ({ item }) => item.conversation_id && rowOf(item.conversation_id) && refresh(item.conversation_id));
   on("conversation.read", (told) => {
     const row = told.user_id === me && rowOf(told.conversation_id);
@@ -46,6 +50,6 @@ if (list) {
   });
   on("sync", async () => {
     const found = await call("GET", `/conversations?event=${eventId}&limit=20`).catch(() => null);
-    for (const conversation of (found?.items ?? []).reverse()) await refresh(conversation.id);
+    for (const conversation of (found?.items ?? []).reverse()) show(conversation);
   });
 }
