@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -56,6 +57,8 @@ class ConsoleAdmin(admin.ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         """What the audit says of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         where = reverse("admin:accounts_auditentry_changelist")
         return HttpResponseRedirect(f"{where}?{urlencode({'q': object_id})}")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -165,11 +166,11 @@ class ComparisonAdmin(OnlyShown):
         return [path("count-afresh/", afresh, name="rollout_count_afresh"), *super().get_urls()]
 
     def count_afresh(self, request: HttpRequest) -> HttpResponse:
-        if request.method == "POST" and request.user.has_perm("rollout.change_sampling"):
+        if not request.user.has_perm("rollout.change_sampling"):
+            raise PermissionDenied
+        if request.method == "POST":
             budget.count_afresh(by=request.user)
             self.message_user(request, "Mismatches are counted afresh from now on.", messages.SUCCESS)
-        elif request.method == "POST":
-            self.message_user(request, "You may not do this.", messages.ERROR)
         return redirect("admin:rollout_comparison_changelist")
 
 
