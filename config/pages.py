@@ -3,16 +3,12 @@
 An API call carries a bearer token, so sessions, CSRF, messages and static files are only cost there.
 """
 
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
-
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.core.exceptions import DisallowedHost
 from django.middleware import clickjacking, csrf, security
 from django.shortcuts import render
-from django.utils import timezone
 from whitenoise import middleware as whitenoise
 
 from api.errors import ValidationError
@@ -73,55 +69,3 @@ class MessageMiddleware(PagesOnly, messages.MessageMiddleware):
 
 class XFrameOptionsMiddleware(PagesOnly, clickjacking.XFrameOptionsMiddleware):
     pass
-
-
-# Scripts and styles are files of ours; nothing is evaluated, and no page of ours stands in another's.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-# The reader of the API's document styles itself and works beside its page; nothing private is shown there.
-READER_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'"
-)
-
-
-class PolicyMiddleware:
-    """A page that says nothing of its own gets the strict policy, and stays out of caches that are shared."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        response = self.get_response(request)
-        if not request.path_info.startswith(API_PREFIX) and response.get("Content-Type", "").startswith("text/html"):
-            response.headers.setdefault(
-                "Content-Security-Policy", READER_POLICY if request.path_info == "/api/docs" else POLICY
-            )
-        return response
-
-
-class ZoneMiddleware:
-    """Times of the console in the zone of whoever looks: as their browser says, or as they chose."""
-
-    COOKIE = "callboard_zone"
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        if not request.path_info.startswith("/admin/"):
-            return self.get_response(request)
-        with timezone.override(zone_of(request)):
-            return self.get_response(request)
-
-
-def zone_of(request) -> ZoneInfo:
-    wanted = request.COOKIES.get(ZoneMiddleware.COOKIE, "").replace("%2F", "/")
-    return ZoneInfo(wanted) if wanted in known_zones() else ZoneInfo("UTC")
-
-
-@cache
-def known_zones() -> frozenset[str]:
-    return frozenset(available_timezones())

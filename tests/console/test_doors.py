@@ -6,6 +6,7 @@ import time
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts import console_sessions, second_factor, totp
@@ -261,7 +262,7 @@ class TestSessions:
 def test_no_page_lets_anything_foreign_run_or_frame_it(settings, moderator):
     settings.SECOND_FACTOR = False
     client = console(moderator)
-    for address in ("/admin/", "/admin/moderation/case/", "/admin/accounts/user/", "/admin/login/", "/", "/errors"):
+    for address in ("/admin/", "/admin/moderation/case/", "/admin/accounts/user/", "/admin/login/", "/admin/me/"):
         answer = client.get(address)
         policy = dict(part.strip().split(" ", 1) for part in answer["Content-Security-Policy"].split(";"))
         assert policy["script-src"] == "'self'"
@@ -291,3 +292,14 @@ def test_another_zone_can_be_chosen(settings, moderator):
     client = console(moderator)
     client.post("/admin/zone/", {"zone": "Australia/Sydney"})
     assert ">Australia/Sydney</a>" in client.get("/admin/").content.decode()
+
+
+def test_an_operator_resets_it_where_nobody_else_can(moderator, capsys):
+    client, _ = set_up(moderator)
+    call_command("second_factor", "reset", "guard")
+    assert client.get("/admin/").status_code == 302
+    assert not SecondFactor.objects.exists()
+    call_command("second_factor", "reset", "guard")
+    assert capsys.readouterr().out.split("\n")[:2] == ["reset; their sessions are over", "there was none"]
+    with pytest.raises(CommandError):
+        call_command("second_factor", "reset", "nobody_at_all")
