@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,13 +18,22 @@ from django.utils.http import urlencode
 
 
 class UncountedPaginator(Paginator):
-    """Counting all of a big table takes longer than anything on the page: this stops at what nobody leafs through."""
+    """Counting all of a big table takes longer than anything on the page: this stops at what nobody leafs through.
+
+    A list that fits its first page is not counted at all.
+    """
 
     MOST = 1000
 
     @cached_property
     def count(self) -> int:
+        if len(self._begin) <= self.per_page:
+            return len(self._begin)
         return self.object_list.order_by()[: self.MOST + 1].count()
+
+    @cached_property
+    def _begin(self) -> list:
+        return list(self.object_list[: self.per_page + 1])
 
     @property
     def is_cut(self) -> bool:
@@ -33,6 +43,8 @@ class UncountedPaginator(Paginator):
         """None is read from beyond what was counted."""
         if (int(number) - 1) * self.per_page > self.MOST:
             raise EmptyPage
+        if int(number) == 1:
+            return Page(self._begin[: self.per_page], 1, self)
         return super().page(number)
 
 
@@ -56,6 +68,8 @@ class ConsoleAdmin(admin.ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict | None = None) -> HttpResponse:
         """What the audit says of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         where = reverse("admin:accounts_auditentry_changelist")
         return HttpResponseRedirect(f"{where}?{urlencode({'q': object_id})}")
 

@@ -20,7 +20,7 @@ from accounts import console as people
 from accounts import console_sessions, console_views, second_factor
 from accounts.models import User
 from config import navigation
-from config.pages import ZoneMiddleware, known_zones, zone_of
+from config.console_pages import ZoneMiddleware, known_zones, zone_of
 from moderation import dashboard_views
 
 

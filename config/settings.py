@@ -139,7 +139,8 @@ MIDDLEWARE = [
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
     "config.pages.XFrameOptionsMiddleware",
-    "config.pages.ZoneMiddleware",
+    "config.console_pages.ConsolePolicyMiddleware",
+    "config.console_pages.ZoneMiddleware",
 ]
 
 TEMPLATES = [

@@ -17,7 +17,7 @@ from api.fields import parse_id
 from api.ids import first_id
 from events.console import EventFilter
 from events.models import Event
-from messaging.models import Conversation, Delivery, Message, Participant
+from messaging.models import Conversation, Delivery, Message, Participant, Removal
 
 
 class DayFilter(admin.SimpleListFilter):
@@ -90,18 +90,33 @@ class ConversationAdmin(OnlyShown):
         return queryset.filter(id__in=Participant.objects.filter(user=person).values("conversation")), False
 
 
-class MessageState(admin.SimpleListFilter):
+class TypeFilter(admin.SimpleListFilter):
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return Message.Type.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """What is said at large stands in no conversation, of which message_at_large_latest knows."""
+        if self.value() == Message.Type.DIRECT:
+            return queryset.filter(message_type=Message.Type.DIRECT)
+        return queryset.filter(message_type=self.value(), conversation=None) if self.value() else queryset
+
+
+class RemovedFilter(admin.SimpleListFilter):
+    """What is held is in the queue; what its sender deleted, no index tells apart."""
+
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("held", "Held"), ("removed", "Removed by a moderator"), ("deleted", "Deleted by its sender")]
+        return [("removed", "Removed by a moderator")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() == "held":
-            return queryset.filter(held_at__isnull=False, deleted_at=None)
-        kinds = {"removed": Message.Deleter.MODERATOR, "deleted": Message.Deleter.SENDER}
-        return queryset.filter(deleted_by_kind=kinds[self.value()]) if self.value() in kinds else queryset
+        if self.value() != "removed":
+            return queryset
+        return queryset.filter(id__in=Removal.objects.filter(restored_at=None).values("message"))
 
 
 def state_of(message: Message) -> str:
@@ -113,7 +128,7 @@ def state_of(message: Message) -> str:
 @admin.register(Message)
 class MessageAdmin(OnlyShown):
     list_display = ("created_at", "message_type", "event", "sender", "state", "id")
-    list_filter = ("message_type", MessageState, EventFilter, DayFilter)
+    list_filter = (TypeFilter, RemovedFilter, EventFilter, DayFilter)
     list_select_related = ("event", "sender")
     search_fields = ("id",)
     search_help_text = "The id of a message or conversation, or the username of a sender."

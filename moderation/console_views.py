@@ -31,6 +31,8 @@ def find(request: HttpRequest, case_id: UUID) -> access.FoundCase:
     try:
         found = access.find_case(case_id, by=request.user)
     except NotFound:
+        if queue.visible(request.user).filter(id=case_id).exists():
+            raise PermissionDenied from None
         raise Http404 from None
     if not queue.may_work(found.case, request.user):
         raise PermissionDenied

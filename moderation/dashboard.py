@@ -213,7 +213,7 @@ def messages(found: Scope) -> Chart:
                 kind: Part(
                     n,
                     f"{n:,} {kind} on {day}",
-                    to("messaging_message", message_type__exact=kind, event=found.only, day=day),
+                    to("messaging_message", type=kind, event=found.only, day=day),
                 )
                 for kind, n in counted[day].items()
             },
