@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from api import answers, health, maintenance, redis, wakeups
+from api import answers, health, maintenance, redis, tracks, wakeups
 from broadcasts.models import Broadcast, Phase
 from events.models import CHECK_EVENT, Event, Membership
 from messaging import feed, publishing
@@ -143,6 +143,7 @@ def _order() -> UUID:
         audience=1,
         quota_phase=Phase.PRE_EVENT,
         quota_period=0,
+        request_id=tracks.current(),
     )
     wakeups.after_commit(DELIVER, str(broadcast.id))
     return broadcast.id

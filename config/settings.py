@@ -327,6 +327,10 @@ SMS_SETTLE_SECONDS = read("CALLBOARD_SMS_SETTLE_SECONDS", whole_number(1, 86_400
 # In the event's time zone; an event may have hours of its own.
 SMS_QUIET_HOURS = read("CALLBOARD_SMS_QUIET_HOURS", quiet_hours, None)
 # What texts of one event, and those to one destination, may cost within a day (UTC).
+# How long a text that ended, and what the provider told of it, names its phone.
+KEEP_PHONES_DAYS = read("CALLBOARD_KEEP_PHONES_DAYS", whole_number(1, 36_500), 90)
+# How long after its end what was said in an event is kept; for ever, where it is not set.
+KEEP_MESSAGES_DAYS = read("CALLBOARD_KEEP_MESSAGES_DAYS", whole_number(1, 36_500), None)
 # Where the broadcast that is made for testing is texted to; nowhere, where it is not set.
 CHECK_PHONE = read("CALLBOARD_CHECK_PHONE", phone_number, None)
 SMS_EVENT_LIMIT = read("CALLBOARD_SMS_EVENT_LIMIT", amount, Decimal(1000))
@@ -376,6 +380,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "watch": {"task": "rollout.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
     "send-alarm-mails": {"task": "rollout.tasks.send_alarm_mails", "schedule": 20.0, "options": {"expires": 40}},
+    "forget": {"task": "messaging.tasks.forget", "schedule": crontab(hour=3, minute=50)},
     "purge-alarms": {"task": "rollout.tasks.purge_alarms", "schedule": crontab(hour=3, minute=40)},
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
     "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
@@ -425,6 +430,10 @@ RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rol
 
 # --- Logs ------------------------------------------------------------------------------------
 
+# Where faults are reported to, and traces sent; nowhere, where it is not set.
+SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", public_url, None)
+SENTRY_ENVIRONMENT = read("CALLBOARD_SENTRY_ENVIRONMENT", str, "production")
+OTLP_ENDPOINT = read("CALLBOARD_OTLP_ENDPOINT", public_url, None)
 LOG_FORMAT = read("CALLBOARD_LOGS", one_of("json", "readable"), "readable" if DEBUG else "json")
 LOGGING = {
     "version": 1,

@@ -128,7 +128,7 @@ def _register_starts() -> None:
     ):
         alerts.register(
             name,
-            f"Fewer than {bar:.0%} of the starts that the rules allow come to a conversation.",
+            f"Fewer than {100 * bar:.0f} % of the starts that the rules allow come to a conversation.",
             start_success,
             severity=severity,
             minutes=minutes,

@@ -11,7 +11,7 @@ from django.urls import path
 
 from accounts.admin import OnlyShown
 from accounts.models import User
-from api import documents
+from api import doctor, documents
 from rollout import alarm_charts, alarms, alerts
 from rollout.models import Alarm, Reading
 
@@ -41,6 +41,7 @@ class AlarmAdmin(OnlyShown):
         return [
             path("history/", view(self.history), name="rollout_alarm_history"),
             path("runbook/", view(self.runbook), name="rollout_alarm_runbook"),
+            path("doctor/", view(self.doctor), name="rollout_alarm_doctor"),
             path("<uuid:alarm_id>/acknowledge/", view(self.acknowledge), name="rollout_alarm_acknowledge"),
             *super().get_urls(),
         ]
@@ -75,6 +76,19 @@ class AlarmAdmin(OnlyShown):
         except alarms.NotNow:
             self.message_user(request, "It is over, or somebody has taken it up.", messages.WARNING)
         return redirect("admin:rollout_alarm_changelist")
+
+    def doctor(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.has_perm("rollout.acknowledge_alarm"):
+            self.message_user(request, "You may not do this.", messages.ERROR)
+            return redirect("admin:index")
+        sections = doctor.report()
+        shown = {
+            **self.admin_site.each_context(request),
+            "title": "Doctor",
+            "sections": sections,
+            "worst": doctor.worst(sections),
+        }
+        return render(request, "admin/rollout/doctor.html", shown)
 
     def runbook(self, request: HttpRequest) -> HttpResponse:
         shown = {

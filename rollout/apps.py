@@ -5,8 +5,9 @@ class RolloutConfig(AppConfig):
     name = "rollout"
 
     def ready(self):
-        from api import diagrams, outgoing, requests
-        from rollout import alarms, alerts, budget, flags, measures, names, traffic, watches  # noqa: F401
+        from accounts import personal as personal_data
+        from api import diagrams, doctor, outgoing, requests
+        from rollout import alarms, alerts, budget, checkup, flags, measures, names, personal, traffic, watches  # noqa: F401
 
         requests.observe(traffic.count)
 
@@ -19,5 +20,7 @@ class RolloutConfig(AppConfig):
             rollback="manage.py feed swap --to v1",
         )
         watches.register()
+        personal_data.register("rollout", export=personal.export, erase=personal.erase)
+        doctor.register(doctor.SAFE, checkup.firing)
         outgoing.register_types(*alarms.TYPES)
         diagrams.register("alarms-states", alarms.TRANSITIONS, beginnings=alarms.BEGINNINGS)

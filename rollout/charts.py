@@ -150,7 +150,8 @@ def over_time(
 ) -> Chart:
     """One line of what was measured, broken where nothing was, and a straight one where too much begins."""
     span = _Span(since, until)
-    high = _round_up(max([value for _, value in points] + ([limit] if limit else [])) * 1.05)
+    highest = max([value for _, value in points] + ([limit] if limit else []), default=1)
+    high = 100 if unit == "%" and highest <= 100 else _round_up(highest * 1.05)
 
     def y(value: float) -> float:
         return round(TOP + (high - value) / high * (HEIGHT - TOP - BOTTOM), 1)

@@ -93,7 +93,7 @@ def register() -> None:
         ("silent_beat", "Beat keeps no time: nothing recurs, and nothing scheduled goes out.", silent_beat, "beat"),
         (
             "deaf_worker",
-            "No worker finishes tasks: broadcasts, texts' sweeps and notices stand still.",
+            "No worker finishes tasks: broadcasts and notices stand still.",
             deaf_worker,
             "worker",
         ),
