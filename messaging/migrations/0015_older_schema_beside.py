@@ -178,7 +178,7 @@ CONSTRAINT = models.CheckConstraint(
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("messaging", "0012_log_of_a_person")]
+    dependencies = [("messaging", "0014_phones_that_are_kept")]
     operations = [
         # Backwards it is the last step: there the older check is looked through.
         migrations.RunSQL(migrations.RunSQL.noop, VALIDATE_IF_IT_HOLDS),
