@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
@@ -109,6 +110,15 @@ def stream() -> str:
     return _recent(STREAM, STREAM_SILENCE_SECONDS, "the stream process")
 
 
+def replica_answers() -> str:
+    from api.replica.watch import watch
+
+    is_fit, said = watch.report()
+    if not is_fit:
+        raise Failed(f"passed over: {said}")
+    return f"answers, {said}"
+
+
 def note(key: str) -> None:
     """Stamps that a part was alive now."""
     redis.client().set(key, repr(time.time()), ex=3600)
@@ -138,5 +148,7 @@ register("redis", redis_answers)
 register("worker", worker)
 register("beat", beat)
 register("stream", stream)
+if "replica" in settings.DATABASES:
+    register("replica", replica_answers)
 
 READY = ("database", "migrations")

@@ -33,8 +33,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.request_id = given if is_fit(given) else str(uuid7())
+        request.request_id = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         token = logs.context.set({"request_id": request.request_id})
         try:
             traced = tracing.tracer is not None
@@ -68,6 +67,11 @@ class RequestMiddleware:
                 "event_id": str(parse_id(event_id) or "") or None,
             },
         )
+
+
+def request_id(given: str) -> str:
+    """The one that the client gave, where it can be had in a log; else a new one."""
+    return given if is_fit(given) else str(uuid7())
 
 
 def is_fit(given: str) -> bool:

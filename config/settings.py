@@ -65,19 +65,36 @@ for name, value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
             f"{name} is not set and {home.path()} holds no servers: set it, or run script/server, which brings its own"
         )
 
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-DATABASES["default"] |= {
-    "ENGINE": "django.db.backends.postgresql",
-    "CONN_MAX_AGE": None,
-    "OPTIONS": {
-        **DATABASES["default"].get("OPTIONS", {}),
-        "connect_timeout": 5,
+_PREPARES = read("CALLBOARD_PREPARED_STATEMENTS", boolean, True)
+# Behind PgBouncer a server connection is somebody's for one transaction: no cursor is kept beyond one.
+_POOLED = read("CALLBOARD_POOLED", boolean, not _PREPARES)
+
+
+def _database(address: str, connect_timeout: int) -> dict:
+    named = environ.Env.db_url_config(address)
+    options = {
+        **named.get("OPTIONS", {}),
+        "connect_timeout": connect_timeout,
         # Bound on the server, so that statements can be prepared and their values stay out of its log.
         "server_side_binding": True,
         # None behind a PgBouncer older than 1.21, which cannot follow prepared statements.
-        "prepare_threshold": 5 if read("CALLBOARD_PREPARED_STATEMENTS", boolean, True) else None,
-    },
-}
+        "prepare_threshold": 5 if _PREPARES else None,
+    }
+    return {
+        **named,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "DISABLE_SERVER_SIDE_CURSORS": _POOLED,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL, connect_timeout=5)}
+# A copy that answers reads which may be a moment old; how far it may be behind and still be asked.
+REPLICA_URL = read("CALLBOARD_REPLICA_URL", url("postgres", "postgresql"), None)
+REPLICA_LAG_SECONDS = read("CALLBOARD_REPLICA_LAG_SECONDS", whole_number(1, 60), 1)
+if REPLICA_URL:
+    DATABASES["replica"] = {**_database(REPLICA_URL, connect_timeout=2), "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Apps ------------------------------------------------------------------------------------
@@ -92,7 +109,7 @@ INSTALLED_APPS = [
     "events",
     "accounts",
     "api",
-    "django.contrib.admin",
+    "config.console_app.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -111,14 +128,19 @@ APPEND_SLASH = False
 # The first two serve every call; what pages need stands aside for /api/v1.
 MIDDLEWARE = [
     "api.requests.RequestMiddleware",
+    *(["config.pages.PositionMiddleware"] if REPLICA_URL else []),
     "config.pages.GateMiddleware",
     "config.pages.WhiteNoiseMiddleware",
     "config.pages.SecurityMiddleware",
+    "config.pages.PolicyMiddleware",
     "config.pages.SessionMiddleware",
+    "config.pages.LocaleMiddleware",
     "config.pages.CsrfViewMiddleware",
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
     "config.pages.XFrameOptionsMiddleware",
+    "config.console_pages.ConsolePolicyMiddleware",
+    "config.console_pages.ZoneMiddleware",
 ]
 
 TEMPLATES = [
@@ -129,6 +151,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -144,22 +167,29 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
+# Of the pages that people use; the API and the admin speak English.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [REPOSITORY / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 # Of times in the admin.
 FORMAT_MODULE_PATH = "config.formats"
 
 # --- People ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.OneLookBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# A second factor at the console's door; the demo asks for none.
+SECOND_FACTOR = not DEMO
 TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -215,6 +245,8 @@ SPECTACULAR_SETTINGS = {
 RATE_LIMIT = read("CALLBOARD_RATE_LIMITS", rate_limit, 600)
 LOGIN_LIMIT_PER_ACCOUNT = 10
 LOGIN_LIMIT_PER_ADDRESS = 100
+# Open streams of one person in a stream process; devices and tabs have one each.
+STREAMS_PER_PERSON = read("CALLBOARD_STREAMS_PER_PERSON", whole_number(1, 10_000), 10)
 BODY_LIMIT = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)

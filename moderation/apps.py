@@ -11,7 +11,8 @@ class ModerationConfig(AppConfig):
         from api import diagrams, outgoing
         from api.checkups import catalogue
         from messaging import gates, messages
-        from moderation import alerts, cases, figures, judging, personal, states, watches
+        from messaging.stream import telling
+        from moderation import alerts, cases, figures, judging, personal, states, updates, watches
         from rollout import alerts as watched
 
         watches.register()
@@ -19,6 +20,7 @@ class ModerationConfig(AppConfig):
         catalogue.guard("moderation_report", "moderation_sanction", "moderation_appeal")
         gates.register(gates.Gate(judging.load, cases.open_for_rules))
         messages.register_removal(cases.open_for_removal)
+        telling.register(updates.reports, cases.UPDATED)
         outgoing.register_types(*alerts.TYPES)
         diagrams.register("moderation-cases", states.TRANSITIONS, beginnings=states.BEGINNINGS)
         diagrams.register("moderation-appeals", states.APPEAL_TRANSITIONS, beginnings=states.APPEAL_BEGINNINGS)

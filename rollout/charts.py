@@ -88,7 +88,7 @@ def _chart(
 
     lines = [_line(name, kind, value, trend, y, unit) for name, kind, value in asked]
     up = [Tick(y(low + (high - low) * part / 4), f"{low + (high - low) * part / 4:g}") for part in range(5)]
-    return Chart(title, _parted([line for line in lines if line.dots]), _hours(trend), up)
+    return Chart(title, parted([line for line in lines if line.dots]), _hours(trend), up)
 
 
 def _line(name: str, kind: str, value: Value, trend: Trend, y: Callable, unit: str) -> Line:
@@ -105,7 +105,7 @@ def _line(name: str, kind: str, value: Value, trend: Trend, y: Callable, unit: s
     return Line(name, kind, [" ".join(points) for points in stretches], dots, dots[-1].y if dots else 0)
 
 
-def _parted(lines: list[Line]) -> list[Line]:
+def parted(lines: list[Line]) -> list[Line]:
     """Names keep their distance from each other."""
     placed, last = [], -math.inf
     for line in sorted(lines, key=lambda line: line.label_y):

@@ -18,7 +18,8 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from math import prod
 from typing import NamedTuple
@@ -40,6 +41,9 @@ KEY = "figures:sums"
 # The same again for each minute, as long as somebody may ask what happened lately.
 MINUTE_KEY = "figures:minute:"
 MINUTES_KEPT = 60
+# And for each day (UTC), of the counters that ask for it.
+DAY_KEY = "figures:day:"
+DAYS_KEPT = 100
 BATCH_KEY = "figures:batch:"
 BATCH_KEPT_SECONDS = 600
 # Seconds; a call of this system takes milliseconds.
@@ -49,11 +53,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
 # A batch counts once, however often it is sent.
 _ADD = """
 if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return 0 end
-for i = 3, #ARGV, 2 do
+local daily = 4 + 2 * ARGV[4]
+for i = 5, daily, 2 do
     redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
     redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[2])
+for i = daily + 1, #ARGV, 2 do
+    redis.call('HINCRBYFLOAT', KEYS[4], ARGV[i], ARGV[i + 1])
+end
+if daily < #ARGV then redis.call('EXPIRE', KEYS[4], ARGV[3]) end
 return 1
 """
 
@@ -123,6 +132,11 @@ class Figure:
 class Counter(Figure):
     kind = "counter"
 
+    def __init__(self, name: str, help_text: str, labels: Labels, most_series: int, by_day: bool = False):
+        super().__init__(name, help_text, labels, most_series)
+        if by_day:
+            _daily.add(name)
+
     def add(self, amount: float = 1, **labels: str) -> None:
         _sums.add(((self.name, "", self._values(labels)), amount))
 
@@ -183,10 +197,18 @@ class Gauge(Figure):
 
 
 _figures: dict[str, Figure] = {}
+_daily: set[str] = set()
 
 
-def counter(name: str, help_text: str, labels: Labels | None = None, *, most_series: int = MOST_SERIES) -> Counter:
-    return Counter(name, help_text, labels or {}, most_series)
+def counter(
+    name: str,
+    help_text: str,
+    labels: Labels | None = None,
+    *,
+    by_day: bool = False,
+    most_series: int = MOST_SERIES,
+) -> Counter:
+    return Counter(name, help_text, labels or {}, most_series, by_day)
 
 
 def histogram(
@@ -236,10 +258,12 @@ class _Sums:
                 return True
             self._batch = (uuid4().hex, taken)
         number, sums = self._batch
-        pairs = [part for key, amount in sums.items() for part in (_key_of(key), repr(float(amount)))]
+        pairs = _pairs(sums.items())
+        daily = _pairs((key, amount) for key, amount in sums.items() if key[0] in _daily)
         try:
-            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}"]
-            redis.run(_ADD, keys, [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, *pairs])
+            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}", f"{DAY_KEY}{_today()}"]
+            kept = [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, DAYS_KEPT * 86_400]
+            redis.run(_ADD, keys, [*kept, len(sums), *pairs, *daily])
         except redis.RedisAway:
             return False
         self._batch = None
@@ -286,6 +310,14 @@ def bump(*bumps: Bump) -> None:
 
 def _minute_now() -> int:
     return int(time.time() // 60)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _pairs(sums: Iterable[tuple[tuple, float]]) -> list[str]:
+    return [part for key, amount in sums for part in (_key_of(key), repr(float(amount)))]
 
 
 def _key_of(key: tuple) -> str:
@@ -336,6 +368,16 @@ def recent(figure: Figure, *, minutes: int) -> list[Sample]:
     now = _minute_now()
     sums = _sums_of([f"{MINUTE_KEY}{now - ago}" for ago in range(minutes + 1)], only=figure.name)
     return list(figure.samples(sums.get(figure.name, {})))
+
+
+def of_days(figure: Counter, *, days: int) -> list[tuple[date, list[Sample]]]:
+    """What a counter by day counted on each of the last days, today's last."""
+    flush()
+    shown = [_today() - timedelta(days=ago) for ago in reversed(range(days))]
+    return [
+        (day, list(figure.samples(_sums_of([f"{DAY_KEY}{day}"], only=figure.name).get(figure.name, {}))))
+        for day in shown
+    ]
 
 
 def _sums_of(keys: list[str], *, only: str | None = None) -> dict[str, dict[tuple[str, ...], float]]:

@@ -56,5 +56,5 @@ FIXED = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0010_texts_move")]
+    dependencies = [("messaging", "0012_log_of_a_person")]
     operations = [migrations.RunSQL(*FORGOTTEN), migrations.RunSQL(*FIXED)]
