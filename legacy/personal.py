@@ -24,7 +24,7 @@ def export(user: User) -> dict[str, Any]:
 
 
 def erase(user: User) -> int:
-    """Once the old tables are read-only the bridge alone writes them, and tells them of what is erased on the new side."""
+    """Once the old tables are read-only the bridge alone writes them and tells them what is erased on the new side."""
     if not _stand():
         return 0
     try:

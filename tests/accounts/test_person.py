@@ -81,7 +81,8 @@ SEALED = {
 NO_TABLES_OF_PEOPLE = (
     "accounts_auditentry", "api_webhook", "auth_", "django_content", "django_migrations", "events_event",
     "messaging_addressee", "messaging_logentry", "messaging_spend", "messaging_textstep", "messaging_delivery",
-    "legacy_", "moderation_casealert", "moderation_contentrule", "moderation_rulehit", "rollout_", "waffle_", "broadcasts_quota",
+    "legacy_", "moderation_casealert", "moderation_contentrule", "moderation_rulehit", "rollout_", "waffle_",
+    "broadcasts_quota",
 )  # fmt: skip
 # Hashes, and words of a list.
 NO_COLUMNS_OF_PEOPLE = {
