@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 
 import psycopg
 
+from messaging import stream_figures
 from messaging.stream import entries, frames, telling
 from messaging.stream.catching_up import CatchingUp
 from messaging.stream.database import Database
@@ -55,6 +57,7 @@ class Hub:
         self.floor = Cut(0, 0)  # what it does not hold is kept
         self.place: Place | None = None  # everything up to here is read; nowhere while nobody listens
         self.is_away = False
+        self._read_at = time.monotonic()
         self._wanted = asyncio.Event()
         self._looking: list[asyncio.Future] = []  # who waits for the next look at the log
         self._idle_since: float | None = None
@@ -124,6 +127,8 @@ class Hub:
         # All of it before any is written: what fails on the way is asked again from the beginning.
         for one in await self.tell(batch.entries, self.listeners.people):
             self._write(one, batch.place_of(one.entry, one.part))
+        if batch.entries:
+            stream_figures.events.add(len(batch.entries), outcome="sent")
         return batch
 
     async def tell(self, found: Sequence[Entry], people: Collection[str]) -> list[Told]:
@@ -141,6 +146,7 @@ class Hub:
             # One that cannot be told must not stop all that come after it.
             if len(found) > 1:
                 return [one for entry in found for one in await self._tell([entry], people)]
+            stream_figures.events.add(outcome="failed")
             logger.error("row %s of the log cannot be told", found[0].id, exc_info=error)
             return []
 
@@ -195,4 +201,10 @@ class Hub:
             logger.warning("the log cannot be read: %s", type(error).__name__)
         elif error is None and self.is_away:
             logger.warning("the log can be read again")
+        if error is None:
+            self._read_at = time.monotonic()
         self.is_away = error is not None
+
+    def behind(self) -> float:
+        """Seconds for which the log could not be read; nought while it can."""
+        return time.monotonic() - self._read_at if self.is_away else 0.0
