@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.utils import translation
 from whitenoise import middleware as whitenoise
 
+from api.database import note_position
 from api.errors import ValidationError
 
 API_PREFIX = "/api/v1/"
@@ -115,3 +116,16 @@ class MessageMiddleware(PagesOnly, messages.MessageMiddleware):
 
 class XFrameOptionsMiddleware(PagesOnly, clickjacking.XFrameOptionsMiddleware):
     pass
+
+
+class PositionMiddleware:
+    """Where reads go to a copy of the database: what was done on a page, no call is answered from before it."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not request.path_info.startswith(API_PREFIX):
+            note_position()
+        return response

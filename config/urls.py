@@ -13,6 +13,7 @@ import messaging.pages.urls
 import messaging.urls
 import moderation.urls
 import rollout.urls
+import rollout.views
 from config import views
 
 urlpatterns = [
@@ -37,9 +38,11 @@ urlpatterns = [
     path("", include("broadcasts.pages.urls")),
     path("language", set_language, name="set_language"),
     path("", include("api.urls")),
+    path("metrics", rollout.views.all_metrics),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
 
+handler403 = "config.console.refused"
 handler404 = "api.views.not_found"
 handler500 = "api.views.server_error"

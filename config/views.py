@@ -15,15 +15,17 @@ PARTS = {
     "organizer": gettext_lazy("Announces, watches it arrive, looks after members"),
     "moderator": gettext_lazy("Writes to everyone, keeps the peace"),
     "staff": gettext_lazy("Works on reports in the console"),
+    "support": gettext_lazy("Looks up what became of texts"),
+    "administrator": gettext_lazy("Sees and sets everything in the console"),
 }
-DOORS = {"organizer": "/desk", "staff": "/admin/"}
+DOORS = {"organizer": "/desk", **dict.fromkeys(("staff", *demo.CREW), "/admin/")}
 
 
 @read_only
 def front_page(request: HttpRequest) -> HttpResponse:
     cast = [
         {**person, "does": PARTS[part], "door": DOORS.get(part, "/inbox")}
-        for part, person in zip(demo.PARTS, demo.sign_ins(), strict=True)
+        for part, person in zip(demo.PARTS | demo.CREW, demo.sign_ins(), strict=True)
         if settings.DEMO
     ]
     example = cast[0] if cast else {"username": "your-name", "password": "your-password"}

@@ -71,8 +71,8 @@ class Database:
 
 async def _connect() -> psycopg.AsyncConnection:
     parameters = connections["default"].get_connection_params()
-    for name_of_django in ("cursor_factory", "context", "server_side_binding"):
-        parameters.pop(name_of_django, None)
+    # Its types are as everywhere; its cursors are Django's own.
+    parameters.pop("cursor_factory", None)
     opened = await psycopg.AsyncConnection.connect(**parameters, autocommit=True, row_factory=namedtuple_row)
     # Times come back as the API shows them. A pooler follows this setting from one server to the next.
     await opened.execute("SET TIME ZONE 'UTC'")

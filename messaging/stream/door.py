@@ -69,12 +69,12 @@ class Door:
         self.open[guest.person] += 1
         listener = None
         try:
-            here = await self.hub.awake()
+            here = None if call.place else await self.hub.look()
             await call.begin()
             if call.scope["method"] == "HEAD":
                 return
             listener = Listener(guest, call.scope["transport"], call.place or here)
-            listener.transport.write(frames.chunk(frames.beginning(None if call.place else here)))
+            listener.transport.write(frames.chunk(frames.beginning(here)))
             self.hub.join(listener)
             while (await receive())["type"] != "http.disconnect":
                 pass

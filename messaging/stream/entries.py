@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import orjson
+
 from api.database import Statement
 from messaging.sql import statement
 from messaging.stream.places import Cut, Place, read_cut, whole
@@ -80,4 +82,9 @@ def of_person(person: str, seen: Cut, target: Cut, after_row: int, most: int) ->
 
 def batch(seen: Cut, rows: list[Any]) -> Batch:
     first = rows[0]
-    return Batch(seen, read_cut(first.snapshot), first.at, [Entry(*row[2:]) for row in rows if row.xid is not None])
+    return Batch(seen, read_cut(first.snapshot), first.at, [_entry(row) for row in rows if row.xid is not None])
+
+
+def _entry(row: Any) -> Entry:
+    # JSON comes as text, as it does everywhere here.
+    return Entry(*row[2:-2], row.data and orjson.loads(row.data), row.people)

@@ -56,15 +56,15 @@ class Hub:
         self.place: Place | None = None  # everything up to here is read; nowhere while nobody listens
         self.is_away = False
         self._wanted = asyncio.Event()
-        self._is_reading = asyncio.Event()
+        self._looking: list[asyncio.Future] = []  # who waits for the next look at the log
         self._idle_since: float | None = None
 
-    async def awake(self) -> Place:
-        """Where the log is; somebody is about to listen."""
+    async def look(self) -> Place:
+        """Where the log is now: what was committed before is behind it. Somebody is about to listen."""
+        answer = asyncio.get_running_loop().create_future()
+        self._looking.append(answer)
         self._wanted.set()
-        self._idle_since = None
-        await self._is_reading.wait()
-        return self.place
+        return await answer
 
     def join(self, listener: Listener) -> None:
         """It is told what came after its place, and then whatever comes."""
@@ -92,10 +92,17 @@ class Hub:
             await asyncio.sleep(pause)
 
     async def _turn(self) -> None:
-        batch = await (self._read_on() if self.place else self._read_first())
+        looking, self._looking = self._looking, []
+        try:
+            batch = await (self._read_on() if self.place else self._read_first())
+        except BaseException:
+            self._looking += looking
+            raise
         self._keep(batch)
         self.place = batch.place
-        self._is_reading.set()
+        for answer in looking:
+            if not answer.done():
+                answer.set_result(self.place)
         await self.catching_up.turn()
         self._rest_if_alone()
 
@@ -159,7 +166,7 @@ class Hub:
                 yield from batch.entries
 
     def _rest_if_alone(self) -> None:
-        if len(self.listeners) or self.joining:
+        if len(self.listeners) or self.joining or self._looking:
             self._idle_since = None
             return
         self._idle_since = self._idle_since or monotonic()
@@ -168,7 +175,6 @@ class Hub:
             self._forget()
 
     def _forget(self) -> None:
-        self._is_reading.clear()
         self.place, self._idle_since, self.kept_rows = None, None, 0
         self.kept.clear()
 

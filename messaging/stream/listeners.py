@@ -12,7 +12,7 @@ from messaging.stream import frames
 from messaging.stream.places import Place
 
 # What a connection may have before it that it has not read; who leaves more unread is dropped, and comes back for it.
-MOST_UNREAD = 256 * 1024
+MOST_UNREAD = 512 * 1024
 # How long somebody who is catching up may read nothing at all; and one who was told to go, before the line is cut.
 PATIENCE_SECONDS = 30
 FAREWELL_SECONDS = 5

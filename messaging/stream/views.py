@@ -38,10 +38,10 @@ class Stream(Endpoint):
         description=(
             "One connection that brings what concerns me as it happens: `message.created`, `message.updated`,"
             " `conversation.created`, `conversation.read`, `typing`, `delivery.updated`, `broadcast.progress` and"
-            " `report.updated`, each with JSON like the answers of the other calls. With the header `Last-Event-ID`, which"
-            " browsers send by themselves, or the same in the query, it begins with"
-            " what came after that event; `reset` says that this is too long ago: read everything anew, the stream goes"
-            " on from there. Events may come with the session of Callboard's own pages, too."
+            " `report.updated`, each with JSON like the answers of the other calls. With the header `Last-Event-ID`,"
+            " which browsers send by themselves, or the same in the query, it begins with what came after that event;"
+            " `reset` says that this is too long ago: read everything anew, the stream goes on from there. On"
+            " Callboard's own pages the session serves as well as a token."
         ),
         tag="Stream",
         query=StreamQuery,
