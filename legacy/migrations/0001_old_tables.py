@@ -87,7 +87,7 @@ STATES = ["detached", "attached", "backfilled", "verified", "cut_over", "retired
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies = [("messaging", "0011_older_schema_beside")]
+    dependencies = [("messaging", "0015_older_schema_beside")]
     operations = [
         migrations.CreateModel(
             name="Bridge",
