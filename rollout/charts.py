@@ -167,4 +167,4 @@ def over_time(
     if limit is not None:
         lines.append(Line("limit", "limit", [f"{LEFT},{y(limit)} {WIDTH - RIGHT},{y(limit)}"], [], y(limit)))
     up = [Tick(y(high * part / 4), f"{high * part / 4:g}") for part in range(5)]
-    return Chart(title, _parted(lines), _hours(span), up)
+    return Chart(title, parted(lines), _hours(span), up)
