@@ -15,7 +15,7 @@ from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
 from events.models import Event, Membership
 from events.rules import Role
-from rollout import budget, charts, flags, names, read_models, trend
+from rollout import adoption, alarm_admin, budget, charts, flags, names, read_models, trend  # noqa: F401
 from rollout.forms import FlagForm, SamplingForm
 from rollout.models import Comparison, Flag, Sampling
 
@@ -64,7 +64,10 @@ class FlagAdmin(ConsoleAdmin):
 
 
 def _standing(flag: Flag) -> dict:
+    found = adoption.of(flag.name)
     return {
+        "adoption": found,
+        "charts": adoption.charts(found) if found and any(day.counts for day in found.days) else [],
         "is_moot": flag.name == names.MESSAGES_READMODEL_V2 and read_models.live() == read_models.V2,
         "against_raising": flags.against_raising(flag.name),
     }

@@ -58,7 +58,8 @@ def visit(chromium) -> Callable[..., Page]:
         contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)
         if user:
-            context.add_cookies([signed_in(user) | {"url": address}])
+            # For the whole site: beside a longer address it would be a cookie of that folder.
+            context.add_cookies([signed_in(user) | {"url": "/".join(address.split("/")[:3])}])
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)

@@ -11,6 +11,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -21,6 +22,7 @@ from django.db import connection
 from config import backups
 from config.environment import REPOSITORY
 from config.postgres_programs import Failed, Server
+from messaging import log
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,6 +107,16 @@ def test_texts_may_be_left_waiting(file, copy):
     call_command("backup", str(file), no_check=True)
     call_command("restore", str(file), into=copy, keep_texts=True)
     assert in_copy(copy, "SELECT state FROM messaging_text") == [("queued",)]
+
+
+@pytest.mark.parametrize("ahead", [0, 2**40], ids=["this server's", "another server's"])
+def test_a_log_in_the_order_of_another_servers_transactions_is_forgotten(file, copy, ahead):
+    log.add("typing", event_id=uuid4())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE messaging_logentry SET xid = xid + %s", [ahead])
+    call_command("backup", str(file), no_check=True)
+    call_command("restore", str(file), into=copy)
+    assert in_copy(copy, "SELECT count(*) FROM messaging_logentry") == [(0 if ahead else 1,)]
 
 
 def test_dump_and_counts_are_of_one_moment(file):
