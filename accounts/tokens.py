@@ -115,6 +115,11 @@ def purge() -> int:
     return removed
 
 
+def digest_of(secret: str) -> bytes | None:
+    """By which a token is found; None for what never was one."""
+    return _digest(secret) if _SECRET.fullmatch(secret) else None
+
+
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 

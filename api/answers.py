@@ -40,15 +40,7 @@ def no_content() -> HttpResponse:
 
 
 def problem(request: HttpRequest, error: ApiError) -> HttpResponse:
-    document = {
-        "type": f"/errors/{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": getattr(request, "request_id", ""),
-        **error.extras,
-    }
+    document = error.document(getattr(request, "request_id", ""))
     response = HttpResponse(encode(document), status=error.status, content_type=PROBLEM)
     for name, value in error.headers.items():
         response[name] = value

@@ -91,6 +91,15 @@ def _connection() -> BaseDatabaseWrapper:
     return connections["default"]
 
 
+def entering(person_id: Any) -> Statement:
+    """Ahead of what is asked in a person's name on a connection that is not Django's; `leaving` comes after it."""
+    return _ENTER, [person_id, None, None]
+
+
+def leaving() -> Statement:
+    return _LEAVE_ROLE, []
+
+
 def _enter(person: Any) -> Statement:
     return _ENTER, [person.id, *(remembered(person) or (None, None))]
 

@@ -57,6 +57,8 @@ class Endpoint(APIView):
     is_replayable = True
     # Whether writes go on while an operator has switched writing off.
     survives_maintenance = False
+    # What its answers are, as far as an Accept header may exclude them.
+    media_types = (answers.JSON, answers.PROBLEM)
     # Whether a write changes what others may do or see: nobody is answered from before it then.
     concerns_others = False
 
@@ -81,7 +83,7 @@ class Endpoint(APIView):
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
         self.handler = self._handler_for(request)
-        _check_accept(request)
+        _check_accept(request, self.media_types)
         _check_length(request)
         if not self.needs_person:
             make_usable()
@@ -253,9 +255,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _check_accept(request: HttpRequest) -> None:
-    accept = request.META.get("HTTP_ACCEPT")
-    if accept and not request.accepts(answers.JSON) and not request.accepts(answers.PROBLEM):
+def _check_accept(request: HttpRequest, media_types: tuple[str, ...]) -> None:
+    if request.META.get("HTTP_ACCEPT") and not any(request.accepts(kind) for kind in media_types):
         raise NotAcceptable
 
 

@@ -27,6 +27,18 @@ class ApiError(Exception):
         self.extras = extras
         self.headers = headers or {}
 
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The problem document (RFC 9457), whoever answers with it."""
+        return {
+            "type": f"/errors/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+            **self.extras,
+        }
+
 
 class ValidationError(ApiError):
     code = "validation_error"
@@ -204,8 +216,8 @@ class RateLimited(ApiError):
     meaning = "You called more often than is allowed in a minute. This call did nothing."
     remedy = "Wait for `Retry-After` seconds; `X-RateLimit-Remaining` on each answer shows what is left."
 
-    def __init__(self, retry_after: int, headers: dict[str, str] | None = None):
-        super().__init__(headers={"Retry-After": str(retry_after), **(headers or {})})
+    def __init__(self, retry_after: int, headers: dict[str, str] | None = None, detail: str | None = None):
+        super().__init__(detail, headers={"Retry-After": str(retry_after), **(headers or {})})
 
 
 class ServerError(ApiError):

@@ -32,15 +32,19 @@ class Failed(Exception):
 
 Check = Callable[[], str]
 _checks: dict[str, Check] = {}
+# Those that do something rather than look: asked by name alone.
+_apart: set[str] = set()
 
 
-def register(name: str, check: Check) -> None:
+def register(name: str, check: Check, *, is_apart: bool = False) -> None:
     _checks[name] = check
+    if is_apart:
+        _apart.add(name)
 
 
 def report(*names: str) -> dict:
-    """The document of the health calls; without names, every part."""
-    checks = {name: _outcome(_checks[name]) for name in names or _checks}
+    """The document of the health calls; without names, every part that is only looked at."""
+    checks = {name: _outcome(_checks[name]) for name in names or _checks if names or name not in _apart}
     is_well = all(outcome["status"] == "ok" for outcome in checks.values())
     return {"status": "ok" if is_well else "failed", "checks": checks}
 

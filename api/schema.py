@@ -44,7 +44,7 @@ class Problem(serializers.Serializer):
 def operation(
     summary: str,
     *,
-    answers: dict[int, type[serializers.Serializer] | serializers.Serializer | None],
+    answers: dict[int | tuple[int, str], type[serializers.Serializer] | serializers.Field | None],
     body: type[Body] | None = None,
     form: type[serializers.Serializer] | None = None,
     query: type[serializers.Serializer] | None = None,

@@ -18,7 +18,22 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, peer, plan, policies, profile, report, rules, send, stand, start, table, texts
+from benchmarks import (
+    broadcasts,
+    feed,
+    peer,
+    plan,
+    policies,
+    profile,
+    report,
+    rules,
+    send,
+    stand,
+    start,
+    stream,
+    table,
+    texts,
+)
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -30,6 +45,7 @@ SCENARIOS = {
     "feed": feed.run,
     "policies": policies.run,
     "texts": texts.run,
+    "stream": stream.run,
     "profile": profile.run,
     "peer": peer.run,
 }

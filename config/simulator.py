@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-import uvicorn
 from django.conf import settings
 
 from config import home
-from config.environment import Misconfigured, exit_clearly, read, whole_number
+from config.asgi import serve
+from config.environment import Misconfigured
 from messaging.simulator.account import SENDER, Account
 from messaging.simulator.app import Simulator
 
@@ -32,25 +32,7 @@ def folder() -> Path | None:
 
 
 def main() -> None:
-    try:
-        simulator = application()
-        socket_path = read("CALLBOARD_SIMULATOR_SOCKET", str, None)
-        port = read("CALLBOARD_SIMULATOR_PORT", whole_number(1, 65535), 8002)
-    except Misconfigured as error:
-        exit_clearly(error)
-    uvicorn.run(
-        simulator,
-        uds=socket_path,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        log_config=settings.LOGGING,
-    )
+    serve(application, "SIMULATOR", 8002)
 
 
 if __name__ == "__main__":

@@ -1,53 +1,76 @@
 """The process for live streams: ASGI, because it holds thousands of connections that are almost always silent.
 
 It answers its health; every few seconds it stamps Redis, so that /api/health can see from another process that
-it lives.
+it lives. What it streams is in `messaging.stream`.
 """
 
 import asyncio
 import logging
 import os
+import resource
 import time
 from contextlib import asynccontextmanager
 
+import django
 import orjson
 import redis.asyncio
-import uvicorn
 from django.conf import settings
 from uuid_utils.compat import uuid7
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import NotFound
-from config.environment import Misconfigured, exit_clearly, read, whole_number
+from config.asgi import serve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-HEALTH_PATH = "/api/health/live"
+HEALTH_PATH, STREAM_PATH = "/api/health/live", "/api/v1/stream"
 STAMP_KEY = "health:stream"
 STAMP_EVERY, STAMP_EXPIRES, REDIS_SECONDS = 5, 60, 3
 
 logger = logging.getLogger("callboard.stream")
 
 
-async def application(scope, receive, send):
-    if scope["type"] == "lifespan":
-        await live(receive, send)
-    elif scope["type"] != "http":
-        await send({"type": "websocket.close", "code": 1000})
-    elif scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
-        await answer(send, 200, "application/json", {"status": "ok", "checks": {}})
-    else:
-        await answer(send, NotFound.status, "application/problem+json", not_found())
+class Protocol(HttpToolsProtocol):
+    """Streams write to their connection themselves: what thousands hear is framed once, and whoever does not read is
+    cut off, of which ASGI knows nothing."""
+
+    def on_message_begin(self):
+        super().on_message_begin()
+        self.scope["transport"] = self.transport
+
+    def shutdown(self):
+        super().shutdown()
+        # A stream has no end to be waited for.
+        if self.cycle is not None and self.cycle.response_started and self.scope["path"] == STREAM_PATH:
+            self.transport.close()
 
 
-def not_found() -> dict:
-    return {
-        "type": f"/errors/{NotFound.code}",
-        "title": NotFound.title,
-        "status": NotFound.status,
-        "detail": NotFound.title,
-        "code": NotFound.code,
-        "request_id": str(uuid7()),
-    }
+class Process:
+    def __init__(self):
+        self.streams = None
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["path"] == STREAM_PATH:
+            await self.streams.door(scope, receive, send)
+        elif scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
+            await answer(send, 200, "application/json", {"status": "ok", "checks": {}})
+        else:
+            document = NotFound().document(str(uuid7()))
+            await answer(send, NotFound.status, "application/problem+json", document)
+
+    async def live(self, receive, send):
+        from messaging.stream.application import Application
+
+        await receive()
+        self.streams = Application()
+        async with stamping(), self.streams.running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 async def answer(send, status: int, content_type: str, document: dict):
@@ -55,14 +78,6 @@ async def answer(send, status: int, content_type: str, document: dict):
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def live(receive, send):
-    await receive()
-    async with stamping():
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-    await send({"type": "lifespan.shutdown.complete"})
 
 
 @asynccontextmanager
@@ -97,26 +112,16 @@ async def stamp_for_ever(client: redis.asyncio.Redis):
         await asyncio.sleep(STAMP_EVERY)
 
 
-def main():
-    try:
-        socket_path = read("CALLBOARD_STREAM_SOCKET", str, None)
-        port = read("CALLBOARD_STREAM_PORT", whole_number(1, 65535), 8001)
-        logging_settings = settings.LOGGING
-    except Misconfigured as error:
-        exit_clearly(error)
-    uvicorn.run(
-        application,
-        uds=socket_path,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        log_config=logging_settings,
-    )
+def application() -> Process:
+    django.setup(set_prefix=False)
+    return Process()
+
+
+def main() -> None:
+    # Every live stream takes one.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    serve(application, "STREAM", 8001, http=Protocol)
 
 
 if __name__ == "__main__":

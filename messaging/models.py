@@ -162,6 +162,8 @@ class Message(models.Model):
     deleted_at = models.DateTimeField(null=True, editable=False)
     deleted_by_kind = models.CharField(max_length=10, null=True, choices=Deleter.choices, editable=False)  # noqa: DJ001
     held_at = models.DateTimeField(null=True, editable=False)
+    # Taken over from an older system, whose texts are not judged.
+    is_bridged = models.BooleanField(db_default=False, editable=False)
 
     class Meta:
         constraints = [
@@ -172,8 +174,11 @@ class Message(models.Model):
             ),
             # Counted in code points, as the API does.
             models.CheckConstraint(
-                condition=models.lookups.GreaterThanOrEqual(models.functions.Length("content"), 1)
-                & models.lookups.LessThanOrEqual(models.functions.Length("content"), MOST_CHARACTERS),
+                condition=Q(is_bridged=True)
+                | Q(
+                    models.lookups.GreaterThanOrEqual(models.functions.Length("content"), 1),
+                    models.lookups.LessThanOrEqual(models.functions.Length("content"), MOST_CHARACTERS),
+                ),
                 name="message_content_length",
             ),
             # Only what goes to members at large has roles and tags.
@@ -328,8 +333,8 @@ class GateStamp(models.Model):
 class LogEntry(models.Model):
     """What the live stream tells, written by the transaction that did it: one row for each audience.
 
-    The audience is a conversation, a person, or (neither) the event. A reader takes rows in the order of (xid, id)
-    up to the oldest transaction that is still running, so that one which commits late is not passed over.
+    The audience is a conversation, a person, or (neither) the event. A reader takes what has become visible since the
+    snapshot in which it last looked, so that a transaction which commits late is not passed over, and holds up nobody.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -358,6 +363,20 @@ class LogEntry(models.Model):
             models.Index(fields=["event_id", "xid", "id"], name="logentry_event"),
             # Where a message stands in it, for `since`.
             models.Index(fields=["message_id"], condition=Q(message_id__isnull=False), name="logentry_message"),
+            # What was told to one person alone, for who comes back after long.
+            models.Index(fields=["user_id", "xid", "id"], condition=Q(user_id__isnull=False), name="logentry_user"),
+        ]
+
+
+class LogFloor(models.Model):
+    """Since which transaction the log is whole, in one row; none where it was never purged."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    xid = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="logfloor_is_one_row"),
         ]
 
 

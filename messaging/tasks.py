@@ -1,9 +1,13 @@
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from api import health, periodic, wakeups
+from messaging import personal
 from messaging.publishing import SEND_TEXTS
-from messaging.sms import claims, reconciliation, sending, signs
+from messaging.sms import claims, forgetting, reconciliation, sending, signs
 
 
 @shared_task(ignore_result=True)
@@ -31,3 +35,11 @@ def reconcile_texts() -> None:
 def text_canary() -> None:
     """Shows that a worker of the texts' queue takes tasks and finishes them."""
     health.note(signs.CANARY)
+
+
+@shared_task(ignore_result=True)
+def forget() -> None:
+    """What is kept no longer than is set; in batches, and harmless when two do it."""
+    forgetting.forget_old()
+    if days := settings.KEEP_MESSAGES_DAYS:
+        personal.forget_messages_of_events_that_ended_before(timezone.now() - timedelta(days=days))

@@ -2,6 +2,7 @@ from django.urls import path
 
 from messaging import feed_views, read_views, write_views
 from messaging.sms import webhooks
+from messaging.stream import views as stream_views
 
 urlpatterns = [
     path("events/<str:event_id>/conversations", write_views.EventConversations.as_view()),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("messages/<str:message_id>/remove", write_views.MessageRemoval.as_view()),
     path("messages/<str:message_id>/restore", write_views.MessageRestoration.as_view()),
     path("messages/<str:message_id>/release", write_views.MessageRelease.as_view()),
+    path("stream", stream_views.Stream.as_view()),
     path("webhooks/twilio/status", webhooks.StatusWebhook.as_view()),
     path("webhooks/twilio/inbound", webhooks.InboundWebhook.as_view()),
 ]

@@ -22,15 +22,13 @@ from messaging.serializers import (
     StartedShape,
 )
 
-VERSION = "v2"
-
 
 def started(found: conversations.Started, viewer: User) -> HttpResponse:
     return answers.created(
         {
             "conversation": shapes.conversation(found.conversation, viewer),
             "message": shapes.message(found.message, viewer),
-            "version": VERSION,
+            "version": found.version,
         }
     )
 

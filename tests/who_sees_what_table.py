@@ -125,6 +125,9 @@ GET /events/{event_id}/unread
   show                                                200 200 200 200 200 200 404 404 not_member 401
   elsewhere                                           404 404 404 404 404 404 404 404 not_member 401
 
+GET /stream
+  -                                                   200 200 200 200 200 200 200 200 200 401
+
 DELETE /messages/{message_id}
   said                                                204 404 404 role 404 404 404 404 404 401
   announced                                           role role role role 204 role role 404 404 401

@@ -16,16 +16,7 @@ class Malformed(ValidationError):
 
 
 def answer(error: ApiError, *, closing: bool, with_body: bool) -> bytes:
-    document = {
-        "type": f"/errors/{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": str(uuid7()),
-        **error.extras,
-    }
-    body = orjson.dumps(document)
+    body = orjson.dumps(error.document(str(uuid7())))
     headers = {"Content-Type": "application/problem+json", "Content-Length": len(body), **error.headers}
     if closing:
         headers["Connection"] = "close"
