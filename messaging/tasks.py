@@ -2,6 +2,7 @@ from celery import shared_task
 from django.conf import settings
 
 from api import health, periodic, wakeups
+from messaging import log
 from messaging.publishing import SEND_TEXTS
 from messaging.sms import claims, reconciliation, sending, signs
 
@@ -31,3 +32,10 @@ def reconcile_texts() -> None:
 def text_canary() -> None:
     """Shows that a worker of the texts' queue takes tasks and finishes them."""
     health.note(signs.CANARY)
+
+
+@shared_task(ignore_result=True)
+def purge_log() -> None:
+    with periodic.alone("log") as is_alone:
+        if is_alone:
+            log.purge()
