@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import audit, audit_export, people, phones, tokens
+from accounts import audit, audit_export, console_sessions, people, phones, second_factor, tokens
 from accounts.forms import NewPersonForm, PersonForm, SignInForm
-from accounts.models import AuditEntry, Token, User
+from accounts.models import AuditEntry, ConsoleSession, SecondFactor, Token, User
+from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
 
 admin.site.login_form = SignInForm
@@ -20,14 +22,13 @@ POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(ConsoleAdmin, UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     list_display = ("username", "name", "masked_phone", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username__istartswith", "name__icontains", "phone__exact", "id__exact")
     ordering = ("username",)
-    show_full_result_count = False
     readonly_fields = ("id", "created_at", "last_login")
     fieldsets = (
         (None, {"fields": ("id", "username", "password")}),
@@ -57,10 +58,6 @@ class PersonAdmin(UserAdmin):
         is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
         return not is_above and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """People are switched off, not deleted: what they wrote stays theirs."""
-        return False
-
     def save_model(self, request: HttpRequest, obj: User, form, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
@@ -86,21 +83,6 @@ class TokenState(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return getattr(queryset, self.value())() if self.value() in ("live", "expired", "revoked") else queryset
-
-
-class OnlyShown(admin.ModelAdmin):
-    """Evidence: looked at here, written elsewhere."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
-        return False
 
 
 @admin.register(Token)
@@ -176,3 +158,81 @@ class AuditEntryAdmin(OnlyShown):
     @admin.display
     def actor(self, entry: AuditEntry) -> str:
         return entry.actor_username or entry.actor_id or "Callboard"
+
+
+class SessionState(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("ended", "Ended")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "live":
+            return console_sessions.live(queryset)
+        return queryset.filter(ended_at__isnull=False) if self.value() == "ended" else queryset
+
+
+@admin.register(ConsoleSession)
+class ConsoleSessionAdmin(OnlyShown):
+    list_display = ("user", "created_at", "seen_at", "address", "ended_at")
+    list_filter = (SessionState,)
+    list_select_related = ("user",)
+    search_fields = ("user__username__exact",)
+    search_help_text = "A username."
+    fields = ("id", "user", "created_at", "seen_at", "address", "agent", "ended_at")
+    ordering = ("-id",)
+    actions = ("end",)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_consolesession")
+
+    @admin.action(description="End selected sessions", permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet) -> None:
+        ended = console_sessions.end(queryset, by=request.user)
+        self.message_user(request, f"{ended} ended.", messages.SUCCESS)
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(OnlyShown):
+    """Who has one; its key is shown to nobody."""
+
+    list_display = ("user", "created_at", "confirmed_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username__exact",)
+    search_help_text = "A username."
+    fields = ("user", "created_at", "confirmed_at")
+    readonly_fields = fields
+    ordering = ("-created_at",)
+    actions = ("reset",)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_secondfactor")
+
+    @admin.action(description="Reset selected: they set up another at their next sign-in", permissions=["reset"])
+    def reset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        people_above = queryset.filter(user__is_superuser=True) if not request.user.is_superuser else queryset.none()
+        if people_above.exists():
+            self.message_user(request, "That of a superuser is a superuser's to reset.", messages.ERROR)
+            return
+        done = sum(second_factor.reset(factor.user, by=request.user) for factor in queryset.select_related("user"))
+        self.message_user(request, f"{done} reset, and their sessions ended.", messages.SUCCESS)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class ConsoleGroupAdmin(ConsoleAdmin, GroupAdmin):
+    """Which right a group gives is in the audit like everything else."""
+
+    def save_related(self, request: HttpRequest, form, formsets, change: bool) -> None:
+        with transaction.atomic():
+            super().save_related(request, form, formsets, change)
+            held = form.instance.permissions.values_list("codename", flat=True)
+            audit.record(
+                by=request.user,
+                action="group_changed" if change else "group_created",
+                target=form.instance,
+                permissions=sorted(held),
+            )

@@ -5,14 +5,19 @@ from uuid import UUID
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 
-from accounts import tokens
+from accounts import sessions, tokens
 from accounts.models import User
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`; the person comes with what the look-up tells, the rest is not loaded."""
+    """`Authorization: Bearer <token>`; the person comes with what the look-up tells, the rest is not loaded.
 
-    def authenticate(self, request: HttpRequest) -> tuple[User, UUID] | None:
+    A call without that header may come from a page of ours, where a session says who it is.
+    """
+
+    def authenticate(self, request: HttpRequest) -> tuple[User, UUID | str] | None:
+        if "HTTP_AUTHORIZATION" not in request.META:
+            return sessions.owner(request)
         found = (secret := _secret(request)) and tokens.owner(secret)
         if not found:
             return None

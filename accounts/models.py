@@ -102,6 +102,13 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
         ]
 
+    def has_perm(self, perm: str, obj: object | None = None) -> bool:
+        """Groups and permissions are those of staff: whoever is none any more has none of them."""
+        return self.is_staff and super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_staff and super().has_module_perms(app_label)
+
     def get_full_name(self) -> str:
         return self.name
 
@@ -208,3 +215,74 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type}"
+
+
+class SecondFactor(models.Model):
+    """The key that a person's authenticator shares with Callboard; it counts once a code of it was entered."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
+    key = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    confirmed_at = models.DateTimeField(null=True)
+    # The thirty seconds of the code that was taken last: none is taken twice, nor one before it.
+    last_step = models.BigIntegerField(default=0, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.lookups.Exact(
+                    models.Func("key", function="octet_length", output_field=models.IntegerField()), 20
+                ),
+                name="secondfactor_key_length",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "confirmed" if self.confirmed_at else "not confirmed"
+
+
+class RecoveryCode(models.Model):
+    """Lets a person in once without the authenticator. Only its sha256 is here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.BinaryField(editable=False)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Found by its person and digest.
+            models.UniqueConstraint(fields=["user", "digest"], name="recoverycode_unique"),
+            models.CheckConstraint(
+                condition=models.lookups.Exact(
+                    models.Func("digest", function="octet_length", output_field=models.IntegerField()), 32
+                ),
+                name="recoverycode_digest_is_sha256",
+            ),
+        ]
+
+
+class ConsoleSession(models.Model):
+    """That somebody is signed in to the console, and where from; ending it signs them out there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    session_key = models.CharField(max_length=40, editable=False)
+    agent = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    seen_at = models.DateTimeField(default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # One row for a session, however many of its requests come at once.
+            models.UniqueConstraint(fields=["session_key"], name="consolesession_key_unique"),
+        ]
+        indexes = [
+            # A person's, newest first.
+            models.Index(fields=["user", "-created_at"], name="consolesession_user"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -2,7 +2,7 @@ from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts import logins, profile, shapes, tokens
+from accounts import logins, profile, sessions, shapes, tokens
 from accounts.serializers import LoginBody, LoginShape, MeShape
 from api import answers
 from api.endpoints import Endpoint
@@ -56,7 +56,7 @@ class Logout(Endpoint):
 
     @operation(
         "Sign out",
-        description="Ends the token that this call carries; other devices stay signed in.",
+        description="Ends the token that this call carries, or its page's session; other devices stay signed in.",
         tag="People",
         answers={204: None},
         problems=("validation_error", "unsupported_media_type", "payload_too_large"),
@@ -64,7 +64,10 @@ class Logout(Endpoint):
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         self.body()
-        tokens.sign_out(request.auth, by=request.user)
+        if request.auth is sessions.SESSION:
+            sessions.end(request)
+        else:
+            tokens.sign_out(request.auth, by=request.user)
         return answers.no_content()
 
 

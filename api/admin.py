@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 
 from api import outgoing
+from api.console import ConsoleAdmin, OnlyShown, ReadOnly
 from api.models import WebhookAttempt, WebhookNotice, WebhookReceiver
 from api.outgoing import addresses, receivers, sending, signing
 
@@ -41,7 +42,7 @@ class ReceiverForm(forms.ModelForm):
 
 
 @admin.register(WebhookReceiver)
-class WebhookReceiverAdmin(admin.ModelAdmin):
+class WebhookReceiverAdmin(ConsoleAdmin):
     form = ReceiverForm
     list_display = ("name", "is_active", "host", "shown_types", "paused")
     list_filter = ("is_active",)
@@ -74,10 +75,6 @@ class WebhookReceiverAdmin(admin.ModelAdmin):
             name for name in self.fields if name != "secret" or obj is None or self.has_change_permission(request, obj)
         )
 
-    def has_delete_permission(self, request: HttpRequest, obj: WebhookReceiver | None = None) -> bool:
-        """It is switched off; what it was told stays in the log."""
-        return False
-
     def save_model(self, request: HttpRequest, obj: WebhookReceiver, form: ReceiverForm, change: bool) -> None:
         values = form.cleaned_data
         if change:
@@ -99,22 +96,7 @@ class WebhookReceiverAdmin(admin.ModelAdmin):
         self.message_user(request, "On its way; see the notices.", messages.SUCCESS)
 
 
-class OnlyShown:
-    """A log: looked at here, written elsewhere."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, *_) -> bool:
-        return False
-
-    def has_change_permission(self, *_) -> bool:
-        return False
-
-    def has_delete_permission(self, *_) -> bool:
-        return False
-
-
-class AttemptInline(OnlyShown, admin.TabularInline):
+class AttemptInline(ReadOnly, admin.TabularInline):
     model = WebhookAttempt
     # When it began is what each is called.
     fields = ("milliseconds", "status_code", "fault")
@@ -123,7 +105,7 @@ class AttemptInline(OnlyShown, admin.TabularInline):
 
 
 @admin.register(WebhookNotice)
-class WebhookNoticeAdmin(OnlyShown, admin.ModelAdmin):
+class WebhookNoticeAdmin(OnlyShown):
     list_display = ("created_at", "type", "status", "attempts", "next", "receiver", "delivered_at")
     list_filter = ("status", "type", "receiver", "created_at")
     list_select_related = ("receiver",)

@@ -17,8 +17,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from api import prepared
+from api import prepared, replica
 from api.prepared import Statement
+from api.replica import positions
+from api.replica.watch import PRIMARY_POSITION
 
 AS_OWNER = object()
 Result = TypeVar("Result")
@@ -159,7 +161,8 @@ def in_one_trip(person: Any, *statements: Statement) -> list[list[Any]]:
     if acting_id() is not None:
         raise RuntimeError("a transaction in one person's name cannot change to another's")
     leave = [(_LEAVE_ROLE, [])] if _connection().in_atomic_block else []
-    found = piped(_enter(person), *statements, *leave)
+    ask = replica.ask if replica.IS_ON and replica.is_reading() else piped
+    found = ask(_enter(person), *statements, *leave)
     passed(person)
     return found[1 : len(statements) + 1]
 
@@ -181,7 +184,8 @@ def in_one_call(person: Any, function: str, values: Sequence[Any]) -> Any:
     if _connection().in_atomic_block:
         return in_one_trip(person, (f"SELECT * FROM {function}({marks})", values))[0][0]  # noqa: S608
     _, entering = _enter(person)
-    row = row_of(f"SELECT * FROM {function}_as(%s, %s, %s, {marks})", [*entering, *values])  # noqa: S608
+    call = f"SELECT * FROM {function}_as(%s, %s, %s, {marks})", [*entering, *values]  # noqa: S608
+    row = replica.ask(call)[0][0] if replica.IS_ON and replica.is_reading() else row_of(*call)
     passed(person)
     return row
 
@@ -192,6 +196,21 @@ def row_of(statement: str, values: Sequence[Any]) -> Any:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         return prepared.row_of(connection.connection, (statement, values), prepare=_PREPARED)
+
+
+def note_position(person: Any = None) -> None:
+    """What has been answered from here, a copy that answers this person next has to have; without a person, anybody.
+
+    Where nobody can say any more how far that is, the copy is left alone for a while: the work itself was done.
+    """
+    try:
+        position = row_of(PRIMARY_POSITION, []).position
+    except (DatabaseError, InterfaceError):
+        position = None
+    if person is None:
+        positions.note_for_everybody(position)
+    else:
+        positions.note(person.id, position)
 
 
 def begun(*statements: Statement) -> list[list[Any]]:

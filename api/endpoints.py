@@ -25,8 +25,8 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from api import answers, idempotency, limits
-from api.database import acting_as, is_out_of_date, make_usable, remembered
+from api import answers, idempotency, limits, replica
+from api.database import acting_as, is_out_of_date, make_usable, note_position, remembered
 from api.errors import (
     ApiError,
     MethodNotAllowed,
@@ -59,6 +59,8 @@ class Endpoint(APIView):
     survives_maintenance = False
     # What its answers are, as far as an Accept header may exclude them.
     media_types = (answers.JSON, answers.PROBLEM)
+    # Whether a write changes what others may do or see: nobody is answered from before it then.
+    concerns_others = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **ids: str) -> HttpResponse:
         request.allowance = None
@@ -72,6 +74,8 @@ class Endpoint(APIView):
         except Exception:
             logger.exception("unexpected fault")
             response = answers.problem(request, ServerError())
+        if replica.IS_ON and request.method not in READS:
+            self._note_position(request)
         if request.allowance and "X-RateLimit-Limit" not in response:
             for name, value in request.allowance.headers().items():
                 response[name] = value
@@ -109,10 +113,32 @@ class Endpoint(APIView):
         return self._handle(request, ids)
 
     def _handle(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        if replica.IS_ON and getattr(self.handler, "may_lag", False):
+            return self._handle_by_replica(request, ids)
         if getattr(self.handler, "is_one_trip", False):
             return self.handler(request, **parsed(ids))
         with acting_as(request.user):
             return self.handler(request, **parsed(ids))
+
+    def _handle_by_replica(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        def read() -> HttpResponse:
+            return self.handler(request, **parsed(ids))
+
+        known = remembered(request.user)
+        if response := replica.answer(request.user, read):
+            return response
+        if known:
+            # Checked there; what the primary answers it checks itself.
+            request.user.remembered = known
+        response = read()
+        # What was seen here is seen there too: a walk's next page, a list asked for again.
+        note_position(request.user)
+        return response
+
+    def _note_position(self, request: HttpRequest) -> None:
+        person = getattr(request, "user", None)
+        if person is not None:
+            note_position(None if self.concerns_others else person)
 
     def _handler_for(self, request: HttpRequest):
         handler = getattr(self, request.method.lower(), None) if request.method in self.allowed_methods else None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 
 import orjson
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
@@ -32,15 +33,19 @@ class Failed(Exception):
 
 Check = Callable[[], str]
 _checks: dict[str, Check] = {}
+# Those that do something rather than look: asked by name alone.
+_apart: set[str] = set()
 
 
-def register(name: str, check: Check) -> None:
+def register(name: str, check: Check, *, is_apart: bool = False) -> None:
     _checks[name] = check
+    if is_apart:
+        _apart.add(name)
 
 
 def report(*names: str) -> dict:
-    """The document of the health calls; without names, every part."""
-    checks = {name: _outcome(_checks[name]) for name in names or _checks}
+    """The document of the health calls; without names, every part that is only looked at."""
+    checks = {name: _outcome(_checks[name]) for name in names or _checks if names or name not in _apart}
     is_well = all(outcome["status"] == "ok" for outcome in checks.values())
     return {"status": "ok" if is_well else "failed", "checks": checks}
 
@@ -118,6 +123,15 @@ def _stream_processes() -> list[dict]:
     return [words for name, words in said.items() if name not in gone]
 
 
+def replica_answers() -> str:
+    from api.replica.watch import watch
+
+    is_fit, said = watch.report()
+    if not is_fit:
+        raise Failed(f"passed over: {said}")
+    return f"answers, {said}"
+
+
 def note(key: str) -> None:
     """Stamps that a part was alive now."""
     redis.client().set(key, repr(time.time()), ex=3600)
@@ -147,5 +161,7 @@ register("redis", redis_answers)
 register("worker", worker)
 register("beat", beat)
 register("stream", stream)
+if "replica" in settings.DATABASES:
+    register("replica", replica_answers)
 
 READY = ("database", "migrations")

@@ -11,12 +11,20 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
-from api import logs
+from api import logs, tracing
 from api.fields import parse_id
 
 logger = logging.getLogger("api.requests")
 
+# Called with each request, its answer and the seconds that it took. Whoever keeps figures registers; it must be quick.
+Observer = Callable[[HttpRequest, HttpResponse, float], None]
+_observers: list[Observer] = []
+
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+
+
+def observe(observer: Observer) -> None:
+    _observers.append(observer)
 
 
 class RequestMiddleware:
@@ -28,11 +36,15 @@ class RequestMiddleware:
         request.request_id = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         token = logs.context.set({"request_id": request.request_id})
         try:
-            response = self.get_response(request)
+            traced = tracing.tracer is not None
+            response = tracing.answered(self.get_response, request) if traced else self.get_response(request)
             response["X-Request-ID"] = request.request_id
             if response.status_code != 204 and not response.streaming and "Content-Length" not in response:
                 response["Content-Length"] = str(len(response.content))
-            self._log(request, response, (time.perf_counter() - began) * 1000)
+            took = time.perf_counter() - began
+            self._log(request, response, took * 1000)
+            for observer in _observers:
+                observer(request, response, took)
             return response
         finally:
             logs.context.reset(token)
@@ -59,10 +71,10 @@ class RequestMiddleware:
 
 def request_id(given: str) -> str:
     """The one that the client gave, where it can be had in a log; else a new one."""
-    return given if _is_fit(given) else str(uuid7())
+    return given if is_fit(given) else str(uuid7())
 
 
-def _is_fit(given: str) -> bool:
+def is_fit(given: str) -> bool:
     """An id goes into every log line, so one that looks like a token or a phone is not taken."""
     return _GIVEN_ID.fullmatch(given) is not None and logs.scrubbed(given) == given
 

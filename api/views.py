@@ -45,6 +45,11 @@ def whole(request: HttpRequest) -> HttpResponse:
     return _health()
 
 
+@read_only
+def broadcast(request: HttpRequest) -> HttpResponse:
+    return _health("broadcast")
+
+
 def _health(*names: str) -> HttpResponse:
     found = health.report(*names)
     response = answers.ok(found, status=200 if found["status"] == "ok" else 503)

@@ -1,5 +1,7 @@
 """Every figure beside a bound measured in the same run.
 
+    script/bench                                       # everything, and writes docs/performance.md
+    script/bench --quick --only send,feed              # under five minutes; these alone
     .venv/bin/python -m benchmarks send start          # on servers of its own, in a home that is thrown away
     .venv/bin/python -m benchmarks send --home DIR     # the same, keeping the loaded data for the next time
     PORT=… CALLBOARD_HOME=… .venv/bin/python -m benchmarks send --running     # on one that runs already
@@ -16,7 +18,22 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import broadcasts, feed, plan, policies, profile, rules, send, stand, start, stream, table, texts
+from benchmarks import (
+    broadcasts,
+    feed,
+    peer,
+    plan,
+    policies,
+    profile,
+    report,
+    rules,
+    send,
+    stand,
+    start,
+    stream,
+    table,
+    texts,
+)
 from benchmarks.calls import Event
 
 SCENARIOS = {
@@ -30,7 +47,15 @@ SCENARIOS = {
     "texts": texts.run,
     "stream": stream.run,
     "profile": profile.run,
+    "peer": peer.run,
 }
+# Only where it is asked for: it installs another server.
+BY_NAME = ("peer",)
+
+
+# Less of everything: figures to look at, from which nothing should be concluded.
+QUICK = {"seconds": 2.0, "messages": 200_000}
+NOT_QUICK = ("rules", "plan")
 
 
 def main() -> int:
@@ -38,6 +63,11 @@ def main() -> int:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("scenarios", nargs="*", metavar="|".join(SCENARIOS), help="all of them if none is named")
+    parser.add_argument("--only", metavar="NAME,NAME", help="these scenarios")
+    parser.add_argument("--quick", action="store_true", help="less of everything, in under five minutes")
+    parser.add_argument(
+        "--write", action="store_true", help="into docs/performance.md, docs/figures.json and a picture"
+    )
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
     parser.add_argument("--users", type=int, default=2_000)
     parser.add_argument("--conversations", type=int, default=20_000)
@@ -47,6 +77,10 @@ def main() -> int:
     where.add_argument("--home", type=Path, help="keep servers and data here")
     where.add_argument("--running", action="store_true", help="measure the Callboard that the environment names")
     chosen = parser.parse_args()
+    chosen.scenarios += chosen.only.split(",") if chosen.only else []
+    if chosen.quick:
+        vars(chosen).update(QUICK)
+        chosen.scenarios = chosen.scenarios or [name for name in SCENARIOS if name not in (*NOT_QUICK, *BY_NAME)]
     if unknown := set(chosen.scenarios) - set(SCENARIOS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     try:
@@ -59,17 +93,23 @@ def main() -> int:
 def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
     sizes = {name: getattr(chosen, name) for name in ("users", "conversations", "messages", "seed")}
     event = Event(measured, stand.load_data(**sizes))
-    print(f"\nMachine: {table.machine()}")
-    print(f"Set-up: {describe(measured)}")
+    machine, set_up = table.machine(), describe(measured)
+    print(f"\nMachine: {machine}")
+    print(f"Set-up: {set_up}")
     print(
         "Load, application and database share this machine. `others` is what else kept it busy meanwhile, `alone` the"
         " rate at which this CPU a call would fill all cores."
     )
-    results = []
-    for name in chosen.scenarios or SCENARIOS:
+    outcomes = []
+    for name in chosen.scenarios or [name for name in SCENARIOS if name not in BY_NAME]:
         time.sleep(2)
-        results.append(SCENARIOS[name](measured, event, seconds=chosen.seconds))
-    return all(results)
+        outcomes.append(SCENARIOS[name](measured, event, seconds=chosen.seconds))
+        if chosen.write and outcomes[-1].promises:
+            report.keep(
+                name, outcomes[-1], machine=machine, set_up=set_up, messages=chosen.messages, seconds=chosen.seconds
+            )
+            report.write(list(SCENARIOS))
+    return all(outcome.is_whole for outcome in outcomes)
 
 
 def describe(measured: stand.Stand) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 from uuid import uuid4
 
-from benchmarks import table
 from benchmarks.bounds import SQL
 from benchmarks.calls import Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import NotReady, Stand
 
 MEMBERS = 100_000
@@ -33,8 +33,8 @@ class Sent:
         return self.audience / self.seconds
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
-    """Prints the table; whether each was published whole. How long it takes the audience says, not `seconds`."""
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
+    """How long it takes the audience says, not `seconds`."""
     author = next(iter(event.tokens))
     event_id = _make_event(stand, author)
     bounds = [_bound(stand, event_id, author) for _ in range(TIMES)]
@@ -49,14 +49,12 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     print(f"{'PostgreSQL alone, one INSERT … SELECT (median)':<52}{'':>14}{MEMBERS:>10,}{median(bounds):>16,.0f}")
     whole = all(one.audience == MEMBERS for one in sent)
     slowest, rate = max(one.answered_ms for one in sent), median(one.rate for one in sent)
-    table.promises(
-        [
-            (f"a broadcast to {MEMBERS:,}: the slowest answer", f"{slowest:.1f} ms", "< 100 ms", ""),
-            ("deliveries a second, through the worker (median)", f"{rate:,.0f}", "≥ 30,000", "≥ 60,000"),
-            ("the same, of PostgreSQL's own rate", f"{rate / median(bounds):.0%}", "", ""),
-        ]
+    return outcome(
+        Promise(f"a broadcast to {MEMBERS:,}: the slowest answer", slowest, "ms", 100),
+        Promise("deliveries a second, through the worker (median)", rate, "number", 30_000, 60_000, is_floor=True),
+        Promise("the same, of PostgreSQL's own rate", rate / median(bounds), "share"),
+        is_whole=whole,
     )
-    return whole
 
 
 def _make_event(stand: Stand, author: str) -> str:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.nginx import tried_here
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 VIEW = """
 import django
@@ -90,13 +92,8 @@ def measure(name: str, port: int, seconds: int, web: psutil.Process, proxy: psut
 
 
 def nginx_settings(folder: str, port: int) -> str:
-    """docs/nginx.conf with our sockets and without TLS."""
-    server = (REPOSITORY / "docs" / "nginx.conf").read_text()
-    server = re.sub(r" *(ssl_certificate|listen \[::\]).*\n", "", server)
-    server = server.replace("listen 443 ssl http2", f"listen 127.0.0.1:{port}").replace("/run/callboard", folder)
-    who = "user root;" if os.geteuid() == 0 else ""
-    return f"""{who} daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
-events {{ worker_connections 1024; }} http {{ access_log off; {server} }}"""
+    """deploy/nginx with our sockets and without TLS."""
+    return tried_here(folder, port, web=[f"unix:{folder}/web.sock"], stream=[f"unix:{folder}/stream.sock"])
 
 
 def main():

@@ -15,6 +15,7 @@ from benchmarks import calls, load, table
 from benchmarks.bounds import SQL
 from benchmarks.calls import Answers, Event
 from benchmarks.load import Result
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import NotReady, Stand
 
 SENDS, CONNECTIONS = 5000, 500
@@ -23,12 +24,12 @@ BROADCASTS, AUTHORS = 500, 50
 SECONDS, PATIENCE = 120, 600
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
-    """Prints the table; whether everything was answered, and is there. It ends when it is done, not by `seconds`."""
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
+    """It ends when it is done, not by `seconds`."""
     return measure(stand, event, sends=SENDS, broadcasts=BROADCASTS)
 
 
-def measure(stand: Stand, event: Event, *, sends: int, broadcasts: int) -> bool:
+def measure(stand: Stand, event: Event, *, sends: int, broadcasts: int) -> Outcome:
     if not event.broadcasters():
         raise NotReady("no MVP dealer is among those whose tokens are known")
     began_at, began = time.time(), time.perf_counter()
@@ -44,15 +45,16 @@ def measure(stand: Stand, event: Event, *, sends: int, broadcasts: int) -> bool:
     _print(ordered, len(ids), lost[1], f"{broadcasts:,} broadcasts, {AUTHORS} connections")
     is_whole = sent.failed == ordered.failed == 0 and not any(lost) and (len(messages), len(ids)) == (sends, broadcasts)
     drained = drained_at - began_at
-    table.promises(
-        [
-            ("every one answered 201, nothing lost", "yes" if is_whole else "NO", "yes", ""),
-            ("all answered after", f"{answered:.1f} s", "", ""),
-            ("drained: the last broadcast published after", f"{drained:.1f} s", "printed", ""),
-            (f"deliveries of the {broadcasts:,} ({rows:,}), a second", f"{rows / max(drained, 1e-6):,.0f}", "", ""),
-        ]
-    )
-    return is_whole
+    return outcome(
+        Promise(
+            f"{sends:,} sends and {broadcasts:,} broadcasts at once: failed or lost",
+            sent.failed + ordered.failed + sum(lost), "number", 0, is_broken=not is_whole,
+        ),
+        Promise("all answered after", answered, "s"),
+        Promise("drained: the last broadcast published after", drained, "s"),
+        Promise(f"deliveries of the {broadcasts:,} ({rows:,}), a second", rows / max(drained, 1e-6), "number"),
+        is_whole=is_whole,
+    )  # fmt: skip
 
 
 def _send(stand: Stand, event: Event, count: int) -> tuple[Result, list[str]]:

@@ -11,6 +11,7 @@ from statistics import median
 
 from benchmarks import bounds, feed, table
 from benchmarks.calls import Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import NotReady, Stand
 
 SCRIPTS = {
@@ -23,18 +24,17 @@ ROUNDS = 5
 Found = dict[tuple[str, bool], list[tuple[float, float]]]
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     if stand.runner is None:
         raise NotReady("policies are switched off meanwhile: this is not for a Callboard that runs already")
     table.heading()
     found = measure(stand, event, seconds=seconds / 2)
-    rows = []
+    promises = []
     for script, name in SCRIPTS.items():
         by_rate, by_cpu = ratios(found, script)
-        rows.append((f"policies, {name}", f"{by_rate:.2f}×", "≤ 1.3×", "≤ 1.1×"))
-        rows.append(("the same by PostgreSQL's CPU", f"{by_cpu:.2f}×", "", ""))
-    table.promises(rows)
-    return True
+        promises.append(Promise(f"policies, {name}, by PostgreSQL's CPU", by_cpu, "times", 1.3, 1.1))
+        promises.append(Promise("the same by rate", by_rate, "times"))
+    return outcome(*promises, is_whole=True)
 
 
 def measure(stand: Stand, event: Event, *, seconds: float, rounds: int = ROUNDS) -> Found:

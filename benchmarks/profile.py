@@ -1,4 +1,4 @@
-"""Where a send spends the web process's CPU: by stage, and by function. One thread, no HTTP server, no waiting."""
+"""Where a send and a feed spend the CPU of the web process: by stage, and by function. One thread, no HTTP server."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from importlib import import_module
 
 from benchmarks.bounds import TEXT
 from benchmarks.calls import EMPTY_ENDPOINT, EMPTY_VIEW, Event
+from benchmarks.promises import Outcome
 from benchmarks.stand import Stand
 from config.environment import REPOSITORY
 
@@ -25,21 +26,20 @@ LINES = 25
 
 # What a call does, in this order, and the functions that do it; none of them calls another.
 STAGES = {
-    "find the view": ("config.wsgi:get_resolver",),
     "remember the token": ("accounts.authentication:BearerAuthentication.remember",),
     "count the call": ("api.limits:count_call",),
     "read the body and check its shape": ("api.endpoints:Endpoint.body",),
-    "ask the database": ("messaging.conversations:in_one_trip", "messaging.conversations:in_one_call"),
+    "ask the database": ("messaging.conversations:in_one_call", "messaging.feed:in_one_call"),
     "make the answer": ("messaging.shapes:message",),
     "write the log line": ("api.requests:RequestMiddleware._log",),
 }
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     """In a process of its own, which has Callboard's settings."""
-    senders = json.dumps(event.senders()[: 4 * CALLS])
+    told = json.dumps({"event": event.id, "senders": event.senders()[: 4 * CALLS]})
     command = [sys.executable, "-m", "benchmarks.profile"]
-    return subprocess.run(command, input=senders, text=True, check=False).returncode == 0
+    return Outcome(subprocess.run(command, input=told, text=True, check=False).returncode == 0)
 
 
 def main() -> None:
@@ -48,7 +48,8 @@ def main() -> None:
 
     # Every call writes its line, as always, but not among ours.
     logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    senders = itertools.cycle(json.load(sys.stdin))
+    told = json.load(sys.stdin)
+    senders = itertools.cycle(told["senders"])
     token, _ = next(senders)
 
     def send() -> None:
@@ -56,12 +57,19 @@ def main() -> None:
         body = json.dumps({"content": TEXT}).encode()
         call(application, "POST", f"/api/v1/conversations/{conversation}/messages", token, body)
 
+    def feed() -> None:
+        token, _ = next(senders)
+        call(application, "GET", f"/api/v1/events/{told['event']}/feed", token)
+
     print(f"\n{'one thread, without HTTP':<40}{'µs of CPU':>10}{'with waiting':>14}")
     row("empty DRF view", *clock(lambda: call(application, "GET", EMPTY_VIEW, token)))
     row("empty Endpoint", *clock(lambda: call(application, "GET", EMPTY_ENDPOINT, token)))
     row("send", *clock(send))
-    by_stage(send)
-    by_function(send)
+    row("feed of 50", *clock(feed))
+    spent = watched()
+    by_stage("a send", send, spent)
+    by_stage("a feed of 50", feed, spent)
+    by_function("a send", send)
 
 
 def row(name: str, cpu: float, took: float) -> None:
@@ -101,16 +109,23 @@ def clock(do: Callable[[], None]) -> tuple[float, float]:
     return (time.process_time() - cpu) / CALLS, (time.perf_counter() - began) / CALLS
 
 
-def by_stage(send: Callable[[], None]) -> None:
+def watched() -> dict[str, list[float]]:
     spent = {name: [0.0, 0.0] for name in STAGES}
     for name, places in STAGES.items():
         for place in places:
             watch(place, spent[name])
-    whole = clock(send)
-    print(f"\n{'a send, by stage':<40}{'µs of CPU':>10}{'with waiting':>14}")
+    return spent
+
+
+def by_stage(what: str, do: Callable[[], None], spent: dict[str, list[float]]) -> None:
+    for one in spent.values():
+        one[:] = 0.0, 0.0
+    whole = clock(do)
+    print(f"\n{f'{what}, by stage':<40}{'µs of CPU':>10}{'with waiting':>14}")
     calls = CALLS + 50
     for name, (cpu, took) in spent.items():
-        row(name, cpu / calls, took / calls)
+        if took:
+            row(name, cpu / calls, took / calls)
     rest = [whole[kind] - sum(stage[kind] for stage in spent.values()) / calls for kind in (0, 1)]
     row("what holds them together", *rest)
 
@@ -137,13 +152,13 @@ def watch(place: str, spent: list[float]) -> None:
     setattr(owner, name, staticmethod(timed) if is_static else timed)
 
 
-def by_function(send: Callable[[], None]) -> None:
+def by_function(what: str, do: Callable[[], None]) -> None:
     """By their CPU, and by that of everything they call; the profiler itself about doubles both."""
     profile = cProfile.Profile(time.process_time)
-    profile.runcall(lambda: [send() for _ in range(CALLS)])
+    profile.runcall(lambda: [do() for _ in range(CALLS)])
     stats = pstats.Stats(profile).stats
     for title, column in (("CPU in the function itself, profiled", 2), ("with everything it calls", 3)):
-        print(f"\n{title:<90}{'µs a send':>10}{'calls':>8}")
+        print(f"\n{title:<90}{f'µs {what[2:]}':>10}{'calls':>8}")
         for (file, line, name), entry in sorted(stats.items(), key=lambda item: -item[1][column])[:LINES]:
             print(f"{shortened(file, line, name):<90}{1e6 * entry[column] / CALLS:>10.1f}{entry[1] / CALLS:>8.1f}")
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from benchmarks import table
 from benchmarks.calls import Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.send import Sends
 from benchmarks.stand import Stand
 
@@ -32,8 +33,7 @@ _SWITCH_ON = """
 """
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
-    """Prints the table; whether everything was answered and is there."""
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     table.heading()
     sends = Sends(stand, event, seconds)
     sends.closed("warming up", stand.front, seconds=2)
@@ -47,14 +47,14 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     print(f"\n{len(sends.answers.messages):,} sends were answered with 201; not there whole: {lost}")
     none = max(before.result.rate, after.result.rate)
     alone = max(before.rate_alone, after.rate_alone)
-    table.promises(
-        [
-            (f"sends with {name}, of those with no rule (by CPU)",
-             f"{found.result.rate / none:.0%} ({found.rate_alone / alone:.0%})", "", "")
+    return outcome(
+        *(
+            Promise(f"sends with {name}, of those with no rule", found.result.rate / none, "share",
+                    note=f"{found.rate_alone / alone:.0%} by CPU")
             for name, found in with_rules.items()
-        ]
+        ),
+        is_whole=lost == 0 and sends.failed == 0,
     )  # fmt: skip
-    return lost == 0 and sends.failed == 0
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from benchmarks import bounds, calls, table
 from benchmarks.calls import EMPTY_ENDPOINT, EMPTY_VIEW, Answers, Event
 from benchmarks.load import Target
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import Stand
 
 CONNECTIONS = 64
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
-    """Prints the table; whether everything was answered and is there."""
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     table.heading()
     own_rate, own_rate_alone = _bounds(stand, event, seconds)
     empty_view, empty_endpoint = _empty_calls(stand, event, seconds)
@@ -26,21 +26,20 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     share = sends.at_rate(0.7 * closed.result.rate)
     burst = sends.burst()
     lost = sends.answers.missing_messages(stand)
-    of_own_rate = f"{closed.result.rate / own_rate:.0%}"
     print(f"\n{len(sends.answers.messages):,} sends were answered with 201; not there whole: {lost}")
-    table.promises(
-        [
-            ("sends, closed loop, of PostgreSQL's own rate", of_own_rate, "≥ 25 %", "≥ 45 %"),
-            ("the same by CPU (`alone`)", f"{closed.rate_alone / own_rate_alone:.0%}", "", ""),
-            ("the same, of empty Endpoints", f"{closed.result.rate / empty_endpoint:.0%}", "", ""),
-            ("the same, of empty DRF views", f"{closed.result.rate / empty_view:.0%}", "", ""),
-            ("open loop at 1,200/s, p99", table.milliseconds(steady.result, 99), "< 50 ms, no errors", ""),
-            ("open loop at 2,500/s, p99", table.milliseconds(beyond.result, 99), "", "< 50 ms, no errors"),
-            ("open loop at 70 % of the maximum, p99", table.milliseconds(share.result, 99), "< 200 ms", "< 50 ms"),
-            ("5,000 sends from 500 connections at once", f"{burst.result.seconds:.1f} s to drain", "all answered", ""),
-        ]
+    rate = closed.result.rate
+    return outcome(
+        Promise("sends, closed loop, of PostgreSQL's own rate", rate / own_rate, "share", 0.25, 0.45, is_floor=True),
+        Promise("the same by CPU (`alone`)", closed.rate_alone / own_rate_alone, "share"),
+        Promise("the same, of empty Endpoints", rate / empty_endpoint, "share"),
+        Promise("the same, of empty DRF views", rate / empty_view, "share"),
+        table.latency("sends, open loop at 1,200/s, p99", steady.result, 99, bar=50),
+        table.latency("sends, open loop at 2,500/s, p99", beyond.result, 99, beyond=50),
+        table.latency("sends, open loop at 70 % of the maximum, p99", share.result, 99, bar=200, beyond=50),
+        Promise("5,000 sends from 500 connections at once, drained in", burst.result.seconds, "s"),
+        Promise("sends answered 201 and not there whole", lost, "number", 0, is_broken=lost > 0),
+        is_whole=lost == 0 and sends.failed == 0,
     )
-    return lost == 0 and sends.failed == 0
 
 
 def _bounds(stand: Stand, event: Event, seconds: float) -> tuple[float, float]:

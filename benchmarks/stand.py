@@ -122,7 +122,7 @@ def running() -> Iterator[Stand]:
 def own(folder: Path | None = None) -> Iterator[Stand]:
     """In a home that is thrown away, or kept for the next time where a folder is named."""
     place = folder or Path(tempfile.mkdtemp(prefix="callboard-bench-"))
-    port = _free_port()
+    port = free_port()
     _set_environment(place, port)
     with tempfile.TemporaryFile() as log:
         command = [sys.executable, "-m", "config.run"]
@@ -154,7 +154,7 @@ def _set_environment(place: Path, port: int) -> None:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from benchmarks import calls, table
 from benchmarks.calls import Answers, Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import Stand
 
 RATE = 300
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     table.heading()
     warming = RATE * 2
     strangers = event.strangers(warming + int(RATE * seconds) + RATE)
@@ -23,6 +24,8 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     table.row(f"conversation starts, open loop at {RATE}/s", measured)
     broken = answers.missing_conversations(stand)
     print(f"\n{len(answers.conversations):,} starts were answered with 201; not there whole: {broken}")
-    p95 = table.milliseconds(measured.result, 95)
-    table.promises([(f"conversation starts at {RATE}/s, p95", p95, "< 50 ms, all whole", "")])
-    return broken == 0 and measured.result.failed + warm.result.failed == 0
+    return outcome(
+        table.latency(f"conversation starts at {RATE}/s, p95", measured.result, 95, bar=50),
+        Promise("starts answered 201 and not there whole", broken, "number", 0, is_broken=broken > 0),
+        is_whole=broken == 0 and measured.result.failed + warm.result.failed == 0,
+    )

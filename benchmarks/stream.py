@@ -11,8 +11,8 @@ from statistics import median
 
 import psutil
 
-from benchmarks import table
 from benchmarks.calls import Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import NotReady, Stand
 from config import home
 
@@ -72,7 +72,7 @@ class Crowd:
                 await self.changed.wait()
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     """Prints the table; whether all were open and all heard everything."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -83,28 +83,21 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
     # The process first: what it has taken from the system once, it keeps.
     for name, path in (("the process alone", str(home.sockets() / "stream.sock")), ("through the front", None)):
         rows.append((name, *asyncio.run(_measure(stand, event, author, event_id, path))))
-    columns = ("open", "in s", "kB each", "CPU ms", "median ms", "slowest ms", "heard")
-    print("\nAn announcement to all of them, from before the call to the last one's hearing it:")
-    print(f"{'':<24}" + "".join(f"{name:>12}" for name in columns))
+    print(f"\n{'':<24}{'open':>8}{'in':>10}{'kB each':>10}{'CPU':>8}{'to all, median':>16}{'slowest':>10}{'heard':>10}")
     for name, crowd, took, each, worked, waits in rows:
-        milliseconds = "".join(f"{1000 * one:>12.0f}" for one in (worked, median(waits), max(waits)))
         print(
-            f"{name:<24}{crowd.open:>12,}{took:>12.1f}{each / 1000:>12.1f}{milliseconds}{crowd.heard:>12,}", flush=True
+            f"{name:<24}{crowd.open:>8,}{took:>8.1f} s{each / 1000:>10.1f}{worked * 1000:>5.0f} ms"
+            f"{median(waits) * 1000:>13.0f} ms"
+            f"{max(waits) * 1000:>7.0f} ms{crowd.heard:>10,}",
+            flush=True,
         )
     (_, _, _, each, _, waits), (*_, front) = rows
-    table.promises(
-        [
-            (f"memory of each of {STREAMS:,} streams, in the process", f"{each / 1000:.1f} kB", "< 60 kB", "< 20 kB"),
-            (
-                "from before the call to the last of them, median",
-                f"{median(waits) * 1000:.0f} ms",
-                "< 300 ms",
-                "< 150 ms",
-            ),
-            ("the same through the front", f"{median(front) * 1000:.0f} ms", "", ""),
-        ]
+    return outcome(
+        Promise(f"memory of each of {STREAMS:,} streams, in the process", each / 1000, "kB", 60, 20),
+        Promise("from before the call to the last of them, median", median(waits) * 1000, "ms", 300, 150),
+        Promise("the same through the front", median(front) * 1000, "ms"),
+        is_whole=all(one.heard == STREAMS * TIMES and not one.lost for _, one, *_ in rows),
     )
-    return all(one.heard == STREAMS * TIMES and not one.lost for _, one, *_ in rows)
 
 
 async def _measure(stand: Stand, event: Event, author: str, event_id: str, path: str | None):
@@ -121,6 +114,7 @@ async def _measure(stand: Stand, event: Event, author: str, event_id: str, path:
         await crowd.until(lambda number=number: crowd.heard >= STREAMS * (number + 1))
         waits.append(crowd.last_at - began)
         await asyncio.sleep(0.5)
+    # Of the process, for an event and what it does before the next one.
     worked = (_cpu(process) - worked) / TIMES
     lost = crowd.lost
     for listener in listeners:

@@ -14,6 +14,7 @@ import psutil
 from benchmarks import load
 from benchmarks.bounds import Bound
 from benchmarks.load import Result, Target
+from benchmarks.promises import Promise
 from benchmarks.stand import Stand
 
 NAME = 44
@@ -122,16 +123,11 @@ def _remarks(result: Result) -> str:
     return "  " + "; ".join(remarks) if remarks else ""
 
 
-def promises(rows: list[tuple[str, str, str, str]]) -> None:
-    """What was found beside what is promised and what would be better still."""
-    print(f"\n{'':<52}{'found':>20}{'promised':>22}{'beyond':>22}")
-    for name, found, bar, beyond in rows:
-        print(f"{name:<52}{found:>20}{bar:>22}{beyond:>22}")
-
-
-def milliseconds(result: Result, share: float) -> str:
-    errors = f", {result.failed} failed" if result.failed else ""
-    return f"{result.percentile(share) * 1000:.1f} ms{errors}"
+def latency(name: str, result: Result, share: float, *, bar: float | None = None, beyond: float | None = None):
+    """The promise that so many of 100 calls take no longer, and none fails."""
+    failed = f"{result.failed:,} failed" if result.failed else ""
+    found = result.percentile(share) * 1000
+    return Promise(name, found, "ms", bar, beyond, is_broken=bool(failed and bar), note=failed)
 
 
 def machine() -> str:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from benchmarks import table
 from benchmarks.bounds import SQL
 from benchmarks.calls import Event
+from benchmarks.promises import Outcome, Promise, outcome
 from benchmarks.stand import NotReady, Stand
 from config import home
 from messaging.sms.account import simulated_account
@@ -38,8 +39,7 @@ class Sent:
         return MEMBERS / self.seconds
 
 
-def run(stand: Stand, event: Event, *, seconds: float) -> bool:
-    """Prints the table; whether each arrived once."""
+def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     author = next(iter(event.tokens))
     alone = _client_alone(stand, seconds)
     sent = []
@@ -55,14 +55,12 @@ def run(stand: Stand, event: Event, *, seconds: float) -> bool:
         print(f"{f'broadcast {number} of {TIMES}':<44}{MEMBERS:>10,}{one.rate:>18,.0f}{calls:>16,.0f}   {cpu}")
     print(f"{'the client alone, one thread, no callbacks':<44}{'':>10}{alone:>18,.0f}")
     rate = median(one.rate for one in sent)
-    table.promises(
-        [
-            ("texts a second through worker, simulator and callbacks", f"{rate:,.0f}", "≥ 150", "≥ 300"),
-            ("at this CPU a text, all cores and nothing else on them", f"{_rate_alone(sent):,.0f}", "", ""),
-            ("the same rate, of the client's own on one thread", f"{rate / alone:.0%}", "", ""),
-        ]
+    return outcome(
+        Promise("texts a second through worker, simulator, callbacks", rate, "number", 150, 300, is_floor=True),
+        Promise("at this CPU a text, all cores and nothing else on them", _rate_alone(sent), "number"),
+        Promise("the same rate, of the client's own on one thread", rate / alone, "share"),
+        is_whole=_arrived_once(stand),
     )
-    return _arrived_once(stand)
 
 
 def _rate_alone(sent: list[Sent]) -> float:

@@ -48,6 +48,11 @@ def message_of(broadcast_id: UUID) -> UUID | None:
     return Broadcast.objects.filter(id=broadcast_id).values_list("message_id", flat=True).first()
 
 
+def request_of(message_id: UUID) -> str | None:
+    """The id of the call that ordered what this message says; by broadcast_message."""
+    return Broadcast.objects.filter(message_id=message_id).values_list("request_id", flat=True).first()
+
+
 def sees_all(seat: Seat) -> bool:
     return seat.user.is_staff or (seat.membership is not None and seat.membership.role in rules.MAY_SEE_BROADCASTS)
 

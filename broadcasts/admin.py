@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from accounts.admin import OnlyShown
 from accounts.models import User
 from api.errors import ApiError
 from api.fields import parse_id
 from broadcasts import orders, progress, quotas
 from broadcasts.models import Broadcast, Quota
 from events.access import Seat
+from events.console import EventFilter, EventShown, has_events
 from events.models import Membership
 from messaging.models import Delivery
 
@@ -22,9 +22,9 @@ DELIVERIES_A_PAGE = 50
 
 
 @admin.register(Broadcast)
-class BroadcastAdmin(OnlyShown):
+class BroadcastAdmin(EventShown):
     list_display = ("created_at", "status", "kind", "sender", "audience", "send_at", "event", "beginning")
-    list_filter = ("status", "kind", "sms", "created_at", "event")
+    list_filter = ("status", "kind", "sms", "created_at", EventFilter)
     list_select_related = ("event", "sender")
     search_fields = ("id__exact", "message__id__exact", "event__slug__exact", "sender__username__exact")
     search_help_text = "The id of a broadcast or message, the slug of an event, or a username."
@@ -53,7 +53,8 @@ class BroadcastAdmin(OnlyShown):
         return Truncator(broadcast.content).chars(40)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("broadcasts.change_broadcast")
+        """Of which, each is asked again: a moderator of its event, or whoever sent it."""
+        return request.user.has_perm("broadcasts.change_broadcast") or has_events(request.user)
 
     def change_view(self, request: HttpRequest, object_id: str, form_url="", extra_context=None) -> HttpResponse:
         """With its deliveries, in pages by the reader's id: one range of delivery_unique, however many there are."""
@@ -104,9 +105,9 @@ class InUse(admin.SimpleListFilter):
 
 
 @admin.register(Quota)
-class QuotaAdmin(OnlyShown):
+class QuotaAdmin(EventShown):
     list_display = ("user", "event", "phase", "used_now", "limit", "counted_since")
-    list_filter = ("phase", InUse, "event")
+    list_filter = ("phase", InUse, EventFilter)
     list_select_related = ("user", "event")
     search_fields = ("user__username__exact", "event__slug__exact")
     search_help_text = "A username, or the slug of an event."

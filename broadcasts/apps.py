@@ -5,12 +5,16 @@ class BroadcastsConfig(AppConfig):
     name = "broadcasts"
 
     def ready(self):
+        from accounts import personal as personal_data
         from api import diagrams, outgoing
-        from broadcasts import access, notices, quotas, states
+        from broadcasts import access, notices, path_check, personal, quotas, states
         from events import capabilities
-        from messaging.sms import ledger
+        from messaging.sms import ledger, origins
 
         capabilities.register_quota(quotas.of_seat)
         ledger.register_messages(access.message_of)
+        origins.register(access.request_of)
         diagrams.register("broadcasts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
+        path_check.register()
+        personal_data.register("broadcasts", export=personal.export, erase=personal.erase)
         outgoing.register_types(*notices.TYPES)

@@ -6,6 +6,7 @@ and moves the marker on: whoever takes over begins where the last whole batch en
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,11 +18,14 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from api import maintenance
-from broadcasts import notices, progress, publication, states
+from api import maintenance, tracks
+from broadcasts import figures, notices, progress, publication, states
 from broadcasts.models import Broadcast
+from events.models import CHECK_EVENT
 from messaging import publishing
 from messaging.models import Message
+
+logger = logging.getLogger(__name__)
 
 Status = Broadcast.Status
 
@@ -34,11 +38,19 @@ def run(broadcast_id: UUID) -> None:
     if (token := claim(broadcast_id)) is None:
         return
     try:
-        for tells in _now_and_then(TELL_SECONDS):
-            if not hand_batch(broadcast_id, token, tells=tells):
-                return
+        # Whoever finds it later by a sweep is at work on that call still.
+        request_id = Broadcast.objects.values_list("request_id", flat=True).get(id=broadcast_id)
+        with tracks.within(request_id=request_id, broadcast_id=str(broadcast_id)):
+            _hand_all(broadcast_id, token)
     except Exception as error:
         publication.note_fault(broadcast_id, error, token=token)
+
+
+def _hand_all(broadcast_id: UUID, token: UUID) -> None:
+    for tells in _now_and_then(TELL_SECONDS):
+        if not hand_batch(broadcast_id, token, tells=tells):
+            logger.info("a fan-out has ended, or is somebody else's now")
+            return
 
 
 def claim(broadcast_id: UUID) -> UUID | None:
@@ -65,6 +77,8 @@ def hand_batch(broadcast_id: UUID, token: UUID, *, tells: bool = False) -> bool:
             is_texted=broadcast.sms,
             valid_until=broadcast.valid_until,
         )
+        if broadcast.event_id != CHECK_EVENT:
+            figures.deliveries.add(batch.written)
         if batch.upto is None:
             _finish(broadcast)
             return False

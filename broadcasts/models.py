@@ -64,6 +64,8 @@ class Broadcast(models.Model):
     faults = models.PositiveSmallIntegerField(default=0)
     # How many rows the log had of its message when its author last heard what became of its texts.
     texts_told = models.BigIntegerField(db_default=0, editable=False)
+    # Of the call that ordered it, so that what comes of it can be found in the logs.
+    request_id = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
     # Writing was switched off when it was due: what it is told when that made it too late.
     met_maintenance = models.BooleanField(default=False)
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from api import wakeups
+from api import tracks, wakeups
 from api.database import acting_as, as_owner
 from api.errors import ConfirmationRequired, ValidationError
-from broadcasts import audience, notices, progress, quotas, states
+from broadcasts import audience, figures, notices, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
 from events.access import Seat, moderates_as_staff
@@ -131,11 +131,13 @@ def _keep(seat: Seat, order: Order, taken: quotas.Taken, verdict: gates.Verdict,
         valid_until=order.valid_until,
         quota_phase=taken.phase,
         quota_period=taken.period,
+        request_id=tracks.current(),
     )
     if order.send_at is None:
         broadcast.status = Broadcast.Status.PUBLISHING
         put_out(broadcast, verdict)
     broadcast.save(force_insert=True)
+    figures.moves.add(status=str(broadcast.status))
     return broadcast
 
 

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from api import maintenance
-from broadcasts import notices, orders, progress, quotas, states
+from broadcasts import figures, notices, orders, progress, quotas, states
 from broadcasts.models import Broadcast
 from events import rules
 from events.models import Membership
@@ -126,6 +126,7 @@ def give_up(broadcast: Broadcast, step: str, cause: str) -> None:
 def note_fault(broadcast_id: UUID, error: Exception, *, token: UUID | None = None, now: datetime | None = None) -> None:
     """One that cannot be worked on stands aside for a while, longer each time, so that it stops no other."""
     now = now or timezone.now()
+    figures.faults.add()
     logger.error("a broadcast could not be worked on: %s", type(error).__name__, exc_info=error)
     with transaction.atomic():
         broadcast = Broadcast.objects.select_for_update().select_related("event").get(id=broadcast_id)

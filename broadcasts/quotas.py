@@ -22,6 +22,7 @@ from uuid_utils.compat import uuid7
 from api.database import as_owner
 from api.errors import QuotaExceeded
 from api.periodic import alone
+from broadcasts import figures
 from broadcasts.models import Broadcast, Phase, Quota
 from broadcasts.sql import statement
 from events.access import Seat
@@ -55,21 +56,31 @@ def take(event: Event, role: str, *, user_id: UUID, now: datetime) -> Taken:
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(statement("take"), values)
         if not (row := cursor.fetchone()):
+            figures.units.add(role=role, phase=phase, outcome="refused")
             wait = ceil((next_reset(now) - now).total_seconds())
             raise QuotaExceeded(of(event, role, user_id=user_id, now=now), wait)
     used, period = row
+    figures.units.add(role=role, phase=phase, outcome="taken")
     return Taken(phase, period, used == allowed)
 
 
 def refund(broadcast: Broadcast) -> None:
     """Gives back what it took, unless a reset has done so already."""
-    Quota.objects.filter(
+    given_back = Quota.objects.filter(
         event_id=broadcast.event_id,
         user_id=broadcast.sender_id,
         phase=broadcast.quota_phase,
         period=broadcast.quota_period,
         used__gt=0,
     ).update(used=F("used") - 1)
+    if given_back:
+        figures.units.add(role=_role_of(broadcast), phase=broadcast.quota_phase, outcome="refunded")
+
+
+def _role_of(broadcast: Broadcast) -> str:
+    """As it is now; of somebody who is no member any more, none that has a quota."""
+    role = Membership.objects.filter(event_id=broadcast.event_id, user_id=broadcast.sender_id).values_list("role")
+    return next((found for (found,) in role[:1]), "other")
 
 
 def reset_nightly(*, now: datetime | None = None) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from api.errors import InvalidState
+from broadcasts import figures
 from broadcasts.models import Broadcast
+from events.models import CHECK_EVENT
 
 Status = Broadcast.Status
 
@@ -30,5 +32,7 @@ def move(broadcast: Broadcast, step: str, **values: Any) -> None:
     values["status"] = TRANSITIONS[step][before]
     if not Broadcast.objects.filter(id=broadcast.id, status=before).update(**values):
         raise InvalidState(Broadcast.objects.values_list("status", flat=True).get(id=broadcast.id))
+    if broadcast.event_id != CHECK_EVENT:
+        figures.moves.add(status=str(values["status"]))
     for name, value in values.items():
         setattr(broadcast, name, value)

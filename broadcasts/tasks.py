@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from api import wakeups
-from broadcasts import fanout, progress, publication, quotas
+from broadcasts import fanout, path_check, progress, publication, quotas
 
 
 @shared_task(ignore_result=True)
@@ -24,3 +24,8 @@ def sweep() -> None:
 @shared_task(ignore_result=True)
 def reset_quotas() -> None:
     quotas.reset_nightly()
+
+
+@shared_task(ignore_result=True)
+def check_path() -> None:
+    path_check.advance()

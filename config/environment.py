@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -188,6 +189,25 @@ def email_addresses(raw: str) -> list[str]:
     if any(not re.fullmatch(r"[^@\s,]+@[^@\s,]+", address) for address in found):
         raise ValueError("give e-mail addresses, parted by commas")
     return found
+
+
+def phone_number(raw: str) -> str:
+    if not re.fullmatch(r"[+][1-9][0-9]{6,14}", raw):
+        raise ValueError("give a phone with its country, such as +4915112345678")
+    return raw
+
+
+def networks(raw: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word.strip()) for word in raw.split(",") if word.strip()]
+    except ValueError:
+        raise ValueError("give networks such as 10.0.0.0/8, parted by commas") from None
+
+
+def secret(raw: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,200}", raw):
+        raise ValueError("give 16 to 200 printable characters without spaces")
+    return raw
 
 
 def currency(raw: str) -> str:

@@ -23,6 +23,7 @@ def main(*, make: bool = False) -> None:
     try:
         with servers.in_use(make=make):
             execute_from_command_line(sys.argv)
+            _note_position()
     except (ImproperlyConfigured, Unusable) as error:
         servers.say(str(error))
         sys.exit(2)
@@ -31,6 +32,16 @@ def main(*, make: bool = False) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _note_position() -> None:
+    """What a command changed (a flag, who is in an event), no call is answered from before it."""
+    from api import replica
+
+    if replica.IS_ON:
+        from api.database import note_position
+
+        note_position()
 
 
 if __name__ == "__main__":

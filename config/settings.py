@@ -21,13 +21,16 @@ from config.environment import (
     header_name,
     host_names,
     identifier,
+    networks,
     one_of,
+    phone_number,
     prices,
     public_url,
     quiet_hours,
     quota,
     rate_limit,
     read,
+    secret,
     sender,
     url,
     whole_number,
@@ -62,19 +65,36 @@ for name, value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
             f"{name} is not set and {home.path()} holds no servers: set it, or run script/server, which brings its own"
         )
 
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-DATABASES["default"] |= {
-    "ENGINE": "django.db.backends.postgresql",
-    "CONN_MAX_AGE": None,
-    "OPTIONS": {
-        **DATABASES["default"].get("OPTIONS", {}),
-        "connect_timeout": 5,
+_PREPARES = read("CALLBOARD_PREPARED_STATEMENTS", boolean, True)
+# Behind PgBouncer a server connection is somebody's for one transaction: no cursor is kept beyond one.
+_POOLED = read("CALLBOARD_POOLED", boolean, not _PREPARES)
+
+
+def _database(address: str, connect_timeout: int) -> dict:
+    named = environ.Env.db_url_config(address)
+    options = {
+        **named.get("OPTIONS", {}),
+        "connect_timeout": connect_timeout,
         # Bound on the server, so that statements can be prepared and their values stay out of its log.
         "server_side_binding": True,
         # None behind a PgBouncer older than 1.21, which cannot follow prepared statements.
-        "prepare_threshold": 5 if read("CALLBOARD_PREPARED_STATEMENTS", boolean, True) else None,
-    },
-}
+        "prepare_threshold": 5 if _PREPARES else None,
+    }
+    return {
+        **named,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "DISABLE_SERVER_SIDE_CURSORS": _POOLED,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL, connect_timeout=5)}
+# A copy that answers reads which may be a moment old; how far it may be behind and still be asked.
+REPLICA_URL = read("CALLBOARD_REPLICA_URL", url("postgres", "postgresql"), None)
+REPLICA_LAG_SECONDS = read("CALLBOARD_REPLICA_LAG_SECONDS", whole_number(1, 60), 1)
+if REPLICA_URL:
+    DATABASES["replica"] = {**_database(REPLICA_URL, connect_timeout=2), "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Apps ------------------------------------------------------------------------------------
@@ -89,7 +109,7 @@ INSTALLED_APPS = [
     "events",
     "accounts",
     "api",
-    "django.contrib.admin",
+    "config.console_app.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -108,14 +128,19 @@ APPEND_SLASH = False
 # The first two serve every call; what pages need stands aside for /api/v1.
 MIDDLEWARE = [
     "api.requests.RequestMiddleware",
+    *(["config.pages.PositionMiddleware"] if REPLICA_URL else []),
     "config.pages.GateMiddleware",
     "config.pages.WhiteNoiseMiddleware",
     "config.pages.SecurityMiddleware",
+    "config.pages.PolicyMiddleware",
     "config.pages.SessionMiddleware",
+    "config.pages.LocaleMiddleware",
     "config.pages.CsrfViewMiddleware",
     "config.pages.AuthenticationMiddleware",
     "config.pages.MessageMiddleware",
     "config.pages.XFrameOptionsMiddleware",
+    "config.console_pages.ConsolePolicyMiddleware",
+    "config.console_pages.ZoneMiddleware",
 ]
 
 TEMPLATES = [
@@ -126,6 +151,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
@@ -141,22 +167,29 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
+# Of the pages that people use; the API and the admin speak English.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [REPOSITORY / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 # Of times in the admin.
 FORMAT_MODULE_PATH = "config.formats"
 
 # --- People ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.OneLookBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# A second factor at the console's door; the demo asks for none.
+SECOND_FACTOR = not DEMO
 TOKEN_LIFETIME = timedelta(days=read("CALLBOARD_TOKEN_DAYS", whole_number(1, 3650), 30))
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -296,6 +329,12 @@ SMS_SETTLE_SECONDS = read("CALLBOARD_SMS_SETTLE_SECONDS", whole_number(1, 86_400
 # In the event's time zone; an event may have hours of its own.
 SMS_QUIET_HOURS = read("CALLBOARD_SMS_QUIET_HOURS", quiet_hours, None)
 # What texts of one event, and those to one destination, may cost within a day (UTC).
+# How long a text that ended, and what the provider told of it, names its phone.
+KEEP_PHONES_DAYS = read("CALLBOARD_KEEP_PHONES_DAYS", whole_number(1, 36_500), 90)
+# How long after its end what was said in an event is kept; for ever, where it is not set.
+KEEP_MESSAGES_DAYS = read("CALLBOARD_KEEP_MESSAGES_DAYS", whole_number(1, 36_500), None)
+# Where the broadcast that is made for testing is texted to; nowhere, where it is not set.
+CHECK_PHONE = read("CALLBOARD_CHECK_PHONE", phone_number, None)
 SMS_EVENT_LIMIT = read("CALLBOARD_SMS_EVENT_LIMIT", amount, Decimal(1000))
 SMS_DESTINATION_LIMIT = read("CALLBOARD_SMS_DESTINATION_LIMIT", amount, Decimal(2000))
 
@@ -341,6 +380,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "watch": {"task": "rollout.tasks.watch", "schedule": 60.0, "options": {"expires": 60}},
+    "send-alarm-mails": {"task": "rollout.tasks.send_alarm_mails", "schedule": 20.0, "options": {"expires": 40}},
+    "forget": {"task": "messaging.tasks.forget", "schedule": crontab(hour=3, minute=50)},
+    "purge-alarms": {"task": "rollout.tasks.purge_alarms", "schedule": crontab(hour=3, minute=40)},
     "canary": {"task": "api.tasks.canary", "schedule": 5.0, "kwargs": {"sent_by": "beat"}, "options": {"expires": 10}},
     "purge-answers": {"task": "api.tasks.purge_answers", "schedule": 3600.0},
     "purge-comparisons": {"task": "rollout.tasks.purge_comparisons", "schedule": crontab(hour=3, minute=20)},
@@ -356,6 +399,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "broadcasts.tasks.sweep",
         "schedule": float(SWEEP_SECONDS),
         "options": {"expires": 3 * SWEEP_SECONDS},
+    },
+    "check-broadcast-path": {
+        "task": "broadcasts.tasks.check_path",
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "sweep-texts": {
         "task": "messaging.tasks.sweep_texts",
@@ -374,8 +422,21 @@ CELERY_BEAT_SCHEDULE = {
     "catch-up-quotas": {"task": "broadcasts.tasks.reset_quotas", "schedule": 60.0, "options": {"expires": 60}},
 }
 
+# --- Watching --------------------------------------------------------------------------------
+
+# Who may read /metrics: whoever names this, or asks from there; nobody, where neither is set.
+METRICS_TOKEN = read("CALLBOARD_METRICS_TOKEN", secret, None)
+METRICS_FROM = read("CALLBOARD_METRICS_FROM", networks, [])
+# Who hears by e-mail of alarms; and where their runbook is read, for links: the admin shows it, too.
+OPERATOR_EMAILS = read("CALLBOARD_OPERATOR_EMAILS", email_addresses, [])
+RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rollout/alarm/runbook/")
+
 # --- Logs ------------------------------------------------------------------------------------
 
+# Where faults are reported to, and traces sent; nowhere, where it is not set.
+SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", public_url, None)
+SENTRY_ENVIRONMENT = read("CALLBOARD_SENTRY_ENVIRONMENT", str, "production")
+OTLP_ENDPOINT = read("CALLBOARD_OTLP_ENDPOINT", public_url, None)
 LOG_FORMAT = read("CALLBOARD_LOGS", one_of("json", "readable"), "readable" if DEBUG else "json")
 LOGGING = {
     "version": 1,

@@ -6,9 +6,10 @@ from django.contrib.auth import get_permission_codename
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin import OnlyShown
 from api import text
+from api.console import OnlyShown
 from events import calendar, memberships
+from events.console import EventFilter, EventScoped, EventShown
 from events.models import Block, Event, HelpRequest, Membership
 
 
@@ -25,21 +26,17 @@ class EventForm(forms.ModelForm):
 
 
 @admin.register(Event)
-class EventAdmin(admin.ModelAdmin):
+class EventAdmin(EventScoped):
+    event_field = "id"
     form = EventForm
     list_display = ("name", "slug", "starts_at", "ends_at", "timezone", "created_at")
     search_fields = ("slug__istartswith", "name__icontains", "id__exact")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
     readonly_fields = ("id", "created_at")
     fields = ("id", "slug", "name", "starts_at", "ends_at", "timezone", "quiet_from", "quiet_until", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple:
         return (*self.readonly_fields, "slug") if obj else self.readonly_fields
-
-    def has_delete_permission(self, request: HttpRequest, obj: Event | None = None) -> bool:
-        """What was written there would go with it."""
-        return False
 
     def save_model(self, request: HttpRequest, obj: Event, form: EventForm, change: bool) -> None:
         if not change:
@@ -96,16 +93,15 @@ class Presence(admin.SimpleListFilter):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
+class MembershipAdmin(EventScoped):
     form = MembershipForm
     list_display = ("user", "event", "role", "shown_tags", "joined_at", "removed_at", "muted_until", "suspended_until")
-    list_filter = ("role", Presence, "event")
+    list_filter = ("role", Presence, EventFilter)
     list_select_related = ("user", "event")
     search_fields = ("user__username__exact", "user__name__istartswith", "event__slug__exact")
     search_help_text = "A username, the beginning of a name, or the slug of an event."
     autocomplete_fields = ("event", "user")
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
     actions = ("remove",)
     # Sanctions are the moderators' to give; here they are seen.
     readonly_fields = ("joined_at", "removed_at", "muted_until", "suspended_until")
@@ -117,10 +113,6 @@ class MembershipAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple:
         return ("event", "user", *self.readonly_fields) if obj else self.readonly_fields
-
-    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Members are removed, not deleted: what they read and wrote stays theirs."""
-        return False
 
     def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
         """Who was removed comes back by being added again."""
@@ -144,9 +136,9 @@ class MembershipAdmin(admin.ModelAdmin):
 
 
 @admin.register(HelpRequest)
-class HelpRequestAdmin(OnlyShown):
+class HelpRequestAdmin(EventShown):
     list_display = ("title", "event", "requester", "status", "created_at")
-    list_filter = ("status",)
+    list_filter = ("status", EventFilter)
     list_select_related = ("event", "requester")
     search_fields = ("title__icontains", "requester__username__exact", "event__slug__exact", "id__exact")
     fields = ("id", "event", "requester", "title", "details", "status", "created_at")

@@ -49,8 +49,13 @@ PARTS: dict[str, Part] = {
     "staff": Part("Staff Moderator", None, is_staff=True),
 }
 
-# The group of staff that moderate, made with its permissions by a migration of an app further left.
-MODERATORS = "Moderator"
+# Staff besides, to look at the rest of the console with; the list that `seed_demo --json` prints is without them.
+CREW: dict[str, Part] = {
+    "support": Part("Staff Support", None, is_staff=True),
+    "administrator": Part("Staff Administrator", None, is_staff=True),
+}
+# The group of each of the staff, made with its permissions by a migration of an app further left.
+GROUPS = {"staff": "Moderator", "support": "Support", "administrator": "Administrator"}
 
 
 @dataclass
@@ -95,7 +100,10 @@ def password(part: str) -> str:
 
 def sign_ins() -> list[dict[str, str]]:
     """What a page of the demo shows; nothing is looked up."""
-    return [{"name": part.name, "username": username(key), "password": password(key)} for key, part in PARTS.items()]
+    return [
+        {"name": part.name, "username": username(key), "password": password(key)}
+        for key, part in (PARTS | CREW).items()
+    ]
 
 
 @transaction.atomic
@@ -106,7 +114,9 @@ def seed() -> Cast:
     for key, part in PARTS.items():
         if part.role:
             _member(event, users[key], part)
-    users["staff"].groups.add(_moderators())
+    staff = users | {key: _user(key, part) for key, part in CREW.items()}
+    for key, name in GROUPS.items():
+        staff[key].groups.add(_group(name))
     cast = Cast(event, _help_request(event, users["attendee"]), users)
     for history in _histories:
         history(cast)
@@ -180,6 +190,6 @@ def _help_request(event: Event, requester: User) -> HelpRequest:
     return asked
 
 
-def _moderators() -> Group:
-    group, _ = Group.objects.get_or_create(name=MODERATORS)
+def _group(name: str) -> Group:
+    group, _ = Group.objects.get_or_create(name=name)
     return group

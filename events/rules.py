@@ -76,6 +76,9 @@ MAY_MODERATE = frozenset({Role.ORGANIZER, Role.MODERATOR})
 # Whose broadcasts they see besides their own: all. In their own event; staff everywhere.
 MAY_SEE_BROADCASTS = frozenset({Role.ORGANIZER, Role.MODERATOR})
 
+# Who looks after the members of their own event: brings them in, and changes their roles and tags.
+MAY_MANAGE_MEMBERS = frozenset({Role.ORGANIZER})
+
 # Whose help request they may move along besides their own.
 MAY_CHANGE_HELP_REQUESTS = frozenset({Role.ORGANIZER, Role.MODERATOR})
 
@@ -209,6 +212,12 @@ def against_moderating(me: Member | None, *, is_staff: bool = False, now: dateti
     if reason := against_acting(me, now=now):
         return reason
     return None if me.role in MAY_MODERATE else ROLE
+
+
+def against_managing_members(me: Member | None, *, now: datetime) -> str | None:
+    if reason := against_acting(me, now=now):
+        return reason
+    return None if me.role in MAY_MANAGE_MEMBERS else ROLE
 
 
 # --- What they are made of -------------------------------------------------------------------

@@ -155,6 +155,8 @@ class OneHelpRequest(Endpoint):
 
 
 class BlockOfUser(Endpoint):
+    concerns_others = True
+
     @operation(
         "Block a person",
         description=(

@@ -1,49 +1,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
 from accounts import phones
-from accounts.admin import OnlyShown
 from accounts.models import User
+from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
+from events.console import EventFilter
 from events.models import Event
+from messaging import meta_admin as _meta_admin  # noqa: F401  (registers)
 from messaging.models import OptOut, Text
 from messaging.sms import ledger, optouts
-
-EVENTS_SHOWN = 50
-
-
-class UncountedPaginator(Paginator):
-    """Counting all of a big table takes longer than anything on the page: this stops at what nobody leafs through."""
-
-    MOST = 5000
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list.order_by()[: self.MOST].count()
-
-
-class EventFilter(admin.SimpleListFilter):
-    title = "event"
-    parameter_name = "event"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        shown = list(Event.objects.order_by("-created_at", "-id").values_list("id", "name")[:EVENTS_SHOWN])
-        return [(str(event_id), name) for event_id, name in shown]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        wanted = parse_id(self.value())
-        return queryset.filter(event_id=wanted) if wanted else queryset
 
 
 class ReasonFilter(admin.SimpleListFilter):
@@ -104,9 +79,6 @@ class TextAdmin(OnlyShown):
         "A username, or the id of a broadcast, a message, a person, a delivery, or a text at the provider."
     )
     ordering = ("-delivery_id",)
-    list_per_page = 50
-    paginator = UncountedPaginator
-    show_facets = admin.ShowFacets.NEVER
     change_form_template = "admin/messaging/text/page.html"
     fields = (
         "delivery_id", "state", "reason", "code", "cause", "event", "reader", "phone_shown", "message_id", "sid",
@@ -202,7 +174,7 @@ class Standing(admin.SimpleListFilter):
 
 
 @admin.register(OptOut)
-class OptOutAdmin(admin.ModelAdmin):
+class OptOutAdmin(ConsoleAdmin):
     form = OptOutForm
     list_display = ("masked", "cause", "since", "lifted_at")
     list_filter = ("cause", Standing)
@@ -210,8 +182,6 @@ class OptOutAdmin(admin.ModelAdmin):
     search_fields = ("phone__exact",)
     search_help_text = "A whole phone, such as +4915112345678."
     ordering = ("-since", "-id")
-    paginator = UncountedPaginator
-    show_full_result_count = False
     fields = ("phone",)
     actions = ("lift",)
 
@@ -220,10 +190,6 @@ class OptOutAdmin(admin.ModelAdmin):
         return phones.masked(optout.phone)
 
     def has_change_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
-        """It outlives everybody; texts are allowed again by lifting it."""
         return False
 
     def has_lift_permission(self, request: HttpRequest) -> bool:

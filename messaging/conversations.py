@@ -21,7 +21,7 @@ from events import rules
 from events.access import access_event
 from events.models import HelpRequest
 from events.rules import Member, Standing
-from messaging import gates, reads, typing
+from messaging import gates, reads, typing, versions
 from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
 
 Kind = Conversation.Kind
@@ -52,8 +52,11 @@ class Said(NamedTuple):
 class Started(NamedTuple):
     conversation: Any
     message: Said
+    # Which schema took it in.
+    version: str = versions.V2
 
 
+@versions.told("start")
 def start(event_id: UUID, recipient_id: UUID, content: str, *, by: User) -> Started:
     """A direct conversation with its first message."""
     return _start(Kind.DIRECT, event_id, [recipient_id], None, content, by=by)
@@ -65,6 +68,7 @@ def start_group(
     return _start(Kind.GROUP, event_id, list(recipient_ids), title, content, by=by)
 
 
+@versions.told("offer")
 def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
     """A help conversation with its first message; the request stays as it is."""
     conversation_id, message_id = uuid7(), uuid7()
@@ -84,9 +88,12 @@ def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
         raise NotFound
     if facts.sent_at is None:
         _refuse_offer(facts, by)
-    return Started(shown[0], _said(message_id, conversation_id, facts.event_id, content, facts, by))
+    versions.tell_sent("offer", facts, by, help_request_id)
+    said = _said(message_id, conversation_id, facts.event_id, content, facts, by)
+    return Started(shown[0], said, versions.of(facts))
 
 
+@versions.told("send")
 def send(conversation_id: UUID, content: str, *, by: User) -> Said:
     message_id = uuid7()
 
@@ -102,6 +109,7 @@ def send(conversation_id: UUID, content: str, *, by: User) -> Said:
         raise NotFound
     if facts.sent_at is None:
         _refuse_reply(facts)
+    versions.tell_sent("send", facts, by, conversation_id)
     return _said(message_id, conversation_id, facts.event_id, content, facts, by)
 
 
@@ -192,7 +200,8 @@ def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, con
         # The other had begun it with something that is held, of which this person is to know nothing.
         conversation_id = facts.existing_id
         (shown,) = in_one_trip(by, reads.conversation(conversation_id))
-    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts, by))
+    versions.tell_sent("start", facts, by, event_id)
+    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts, by), versions.of(facts))
 
 
 def _refuse_oneself(kind: str, event_id: UUID, *, by: User) -> None:
@@ -272,7 +281,7 @@ def _refuse_taking_out(facts: Any, *, is_self: bool) -> None:
 def _said(message_id: UUID, conversation_id: UUID, event_id: UUID, content: str, facts: Any, by: User) -> Said:
     """The message as it was written, without asking for it again."""
     said = Said(message_id, conversation_id, event_id, content, facts.sent_at, by.id, by.name, by.avatar_url)
-    return said if facts.gate is None else said._replace(held_at=facts.sent_at)
+    return said._replace(held_at=facts.sent_at) if facts.gate == gates.HELD else said
 
 
 def _record(action: str, conversation_id: UUID, facts: Any, *, by: User, user_id: UUID) -> None:

@@ -17,6 +17,7 @@ from accounts.models import User
 from api.database import in_one_call, in_one_trip, is_out_of_date
 from api.errors import ApiError, NotFound
 from api.pages import Cursor
+from api.replica import AskPrimary, not_from_a_copy
 from events import rules
 from events.access import access_event
 from messaging import feed_figures
@@ -44,7 +45,7 @@ def read(event_id: UUID, query: dict, *, by: User) -> dict:
     ask = _since if is_in_log else _page
     try:
         return _counted(lambda: ask(event_id, query, by=by))
-    except ApiError:
+    except (ApiError, AskPrimary):
         # A refusal is an answer: nothing failed, and nothing was read.
         raise
     except Exception as error:
@@ -91,6 +92,8 @@ def _page(event_id: UUID, query: dict, *, by: User) -> tuple[dict, Any]:
 
 def _since(event_id: UUID, query: dict, *, by: User) -> tuple[dict, Any]:
     place = query["cursor"] or LogPlace(None, query["since"])
+    # A copy does not tell which transactions are still running, by which `since` misses none.
+    not_from_a_copy()
     found = in_one_call(by, "feed_since", [event_id, *place, query["limit"], WORDING])
     if not found.is_member:
         _refuse(event_id, by=by)

@@ -8,6 +8,7 @@ from api import answers
 from api.database import acting_as
 from api.endpoints import Endpoint, one_trip
 from api.errors import ValidationError
+from api.replica import may_lag
 from api.schema import operation
 from events.access import access_event
 from messaging import examples, feed
@@ -48,6 +49,7 @@ class EventFeed(Endpoint):
         example={"answer": {"items": [ITEM], "next_cursor": None, "read_model": "v2"}},
     )
     @one_trip
+    @may_lag
     def get(self, request: HttpRequest, event_id: UUID) -> HttpResponse:
         return answers.ok(feed.read(event_id, self._feed_query(event_id), by=request.user))
 
@@ -91,5 +93,6 @@ class EventUnread(Endpoint):
         example={"answer": {"conversations": 3, "feed": 1, "total": 4}},
     )
     @one_trip
+    @may_lag
     def get(self, request: HttpRequest, event_id: UUID) -> HttpResponse:
         return answers.ok(feed.count_unread(event_id, by=request.user))

@@ -9,6 +9,7 @@ from api.database import acting_as
 from api.endpoints import Endpoint, one_trip
 from api.errors import ValidationError
 from api.pages import PageQuery
+from api.replica import may_lag
 from api.schema import operation, page_of
 from events.examples import page as example_page
 from messaging import conversations, examples, reads, shapes, write_views
@@ -29,6 +30,7 @@ class Conversations(Endpoint):
         example=example_page(examples.CONVERSATION),
     )
     @one_trip
+    @may_lag
     def get(self, request: HttpRequest) -> HttpResponse:
         query = self.query()
         found = reads.list_conversations(query["event"], query, by=request.user)
@@ -46,6 +48,7 @@ class OneConversation(Endpoint):
         example={"answer": examples.CONVERSATION},
     )
     @one_trip
+    @may_lag
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         return answers.ok(shapes.conversation(reads.find(conversation_id, by=request.user), request.user))
 
@@ -61,6 +64,7 @@ class ConversationMessages(write_views.ConversationMessages):
         example=example_page(examples.MESSAGE),
     )
     @one_trip
+    @may_lag
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         found = reads.list_messages(conversation_id, self._page_query(conversation_id), by=request.user)
         found["items"] = [shapes.message(row, request.user) for row in found["items"]]

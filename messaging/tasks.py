@@ -1,10 +1,13 @@
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from api import health, periodic, wakeups
-from messaging import log
+from messaging import log, personal
 from messaging.publishing import SEND_TEXTS
-from messaging.sms import claims, reconciliation, sending, signs
+from messaging.sms import claims, forgetting, reconciliation, sending, signs
 
 
 @shared_task(ignore_result=True)
@@ -39,3 +42,11 @@ def purge_log() -> None:
     with periodic.alone("log") as is_alone:
         if is_alone:
             log.purge()
+
+
+@shared_task(ignore_result=True)
+def forget() -> None:
+    """What is kept no longer than is set; in batches, and harmless when two do it."""
+    forgetting.forget_old()
+    if days := settings.KEEP_MESSAGES_DAYS:
+        personal.forget_messages_of_events_that_ended_before(timezone.now() - timedelta(days=days))

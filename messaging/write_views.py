@@ -22,15 +22,13 @@ from messaging.serializers import (
     StartedShape,
 )
 
-VERSION = "v2"
-
 
 def started(found: conversations.Started, viewer: User) -> HttpResponse:
     return answers.created(
         {
             "conversation": shapes.conversation(found.conversation, viewer),
             "message": shapes.message(found.message, viewer),
-            "version": VERSION,
+            "version": found.version,
         }
     )
 
@@ -134,6 +132,8 @@ class ConversationTyping(Endpoint):
 
 
 class ConversationParticipants(Endpoint):
+    concerns_others = True
+
     @operation(
         "Add someone to a group",
         description="For its maker, with the right to open a conversation with them. They read all of it.",
@@ -150,6 +150,8 @@ class ConversationParticipants(Endpoint):
 
 
 class OneParticipant(Endpoint):
+    concerns_others = True
+
     @operation(
         "Leave a group, or take someone out of it",
         description=(
@@ -167,6 +169,8 @@ class OneParticipant(Endpoint):
 
 
 class OneMessage(Endpoint):
+    concerns_others = True
+
     @operation(
         "Delete a message of mine",
         description="For good: a placeholder stays in its place. A second time does no harm.",
@@ -181,6 +185,8 @@ class OneMessage(Endpoint):
 
 
 class MessageRemoval(Endpoint):
+    concerns_others = True
+
     @operation(
         "Remove a message",
         description="For moderators of its event and staff: any message of the event by its id, private ones too.",
@@ -205,6 +211,8 @@ class MessageRemoval(Endpoint):
 
 
 class MessageRestoration(Endpoint):
+    concerns_others = True
+
     @operation(
         "Restore a message that was removed",
         description="What its sender deleted stays deleted. The text of a private message is not in the answer.",
@@ -220,6 +228,8 @@ class MessageRestoration(Endpoint):
 
 
 class MessageRelease(Endpoint):
+    concerns_others = True
+
     @operation(
         "Release a message that is held",
         description=(

@@ -57,6 +57,8 @@ class CaseClaim(Endpoint):
 
 
 class CaseDecision(Endpoint):
+    concerns_others = True
+
     @operation(
         "Decide a case",
         description=(

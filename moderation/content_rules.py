@@ -39,7 +39,7 @@ class Trial(NamedTuple):
 
 @transaction.atomic
 def add(*, by: User | None, **values: Any) -> ContentRule:
-    rule = ContentRule(**_cleaned(values))
+    rule = ContentRule(**cleaned(values))
     _refuse_if_any(rule, by=by)
     rule.save(force_insert=True)
     _record("content_rule_added", rule, by=by)
@@ -53,7 +53,7 @@ def change(rule: ContentRule, *, by: User | None, **values: Any) -> None:
     unknown = set(values) - set(CHANGEABLE)
     if unknown:
         raise ValueError(f"not to be changed: {', '.join(sorted(unknown))}")
-    values = _cleaned(values)
+    values = cleaned(values)
     if set(values) - {"name"}:
         values |= {"is_active": False, "tried_at": None, "tried_on": None, "would_have_caught": None}
     _set(rule, **values)
@@ -135,7 +135,7 @@ def _joined(rule: ContentRule) -> Iterator[tuple[tuple, datetime]]:
         yield (event_id, user_id), joined_at
 
 
-def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+def cleaned(values: dict[str, Any]) -> dict[str, Any]:
     """Words in the order given, each once; one that folds to nothing would be found everywhere, and a rule that waits
     for more messages than are looked at would never find anything."""
     if "words" in values:

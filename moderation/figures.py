@@ -18,7 +18,7 @@ time_to_decision = figures.histogram(
     "moderation_decision_seconds", "From opening to the decision of a case.", buckets=WAITS
 )
 rule_hits = figures.counter(
-    "moderation_rule_hits_total",
+    "moderation_rule_hits",
     "Texts in which a content rule found something.",
     {"kind": ContentRule.Kind.values, "outcome": ContentRule.Outcome.values},
 )
@@ -36,6 +36,24 @@ def oldest_seconds() -> dict[tuple[str], float]:
     return {(str(status),): (now - found[status]).total_seconds() if status in found else 0.0 for status in OPEN}
 
 
+# In minutes: up to which age they count together.
+AGES = {"15m": 15, "1h": 60, "4h": 240, "24h": 1440}
+OLDER = "older"
+
+
+def count_by_age() -> dict[tuple[str], int]:
+    """Of those that are open; by case_waiting."""
+    now, found = timezone.now(), dict.fromkeys((*AGES, OLDER), 0)
+    for since in Case.objects.filter(status__in=OPEN).values_list("waiting_since", flat=True).iterator():
+        minutes = (now - since).total_seconds() / 60
+        found[next((name for name, most in AGES.items() if minutes <= most), OLDER)] += 1
+    return {(name,): number for name, number in found.items()}
+
+
+figures.gauge(
+    "moderation_cases_by_age", "Open cases by how long they wait: up to so long, and not less than the one before.",
+    count_by_age, {"upto": (*AGES, OLDER)},
+)  # fmt: skip
 figures.gauge("moderation_cases", "Cases that are not decided.", count_open, {"status": [str(one) for one in OPEN]})
 figures.gauge(
     "moderation_oldest_case_seconds", "How long the oldest of them waits.", oldest_seconds,

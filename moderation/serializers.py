@@ -122,6 +122,10 @@ class ReasonBody(Body):
     reason = Text(most=MOST_CHARACTERS, help_text="Kept for other moderators.")
 
 
+class NoteBody(Body):
+    content = Text(most=MOST_CHARACTERS)
+
+
 class AppealBody(Body):
     text = Text(most=MOST_CHARACTERS)
 

@@ -83,6 +83,8 @@ class SanctionAppeal(Endpoint):
 
 
 class AppealDecision(Endpoint):
+    concerns_others = True
+
     @operation(
         "Decide an appeal",
         description="By another moderator than the sanction's. Granted, the sanction is lifted.",
@@ -98,6 +100,8 @@ class AppealDecision(Endpoint):
 
 
 class SanctionLift(Endpoint):
+    concerns_others = True
+
     @operation(
         "Lift a sanction",
         description="Before its time; another of the same kind goes on. An appeal that waits is granted with it.",

@@ -3,17 +3,19 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import path, reverse
 
-from accounts.admin import OnlyShown
 from accounts.models import AuditEntry, User
+from api.console import ConsoleAdmin, OnlyShown
 from api.fields import parse_id
 from events.models import Event, Membership
-from rollout import budget, charts, flags, names, read_models, trend
+from events.rules import Role
+from rollout import adoption, alarm_admin, budget, charts, flags, names, read_models, trend  # noqa: F401
 from rollout.forms import FlagForm, SamplingForm
 from rollout.models import Comparison, Flag, Sampling
 
@@ -22,14 +24,13 @@ PEOPLE_SHOWN = 100
 
 
 @admin.register(Flag)
-class FlagAdmin(admin.ModelAdmin):
+class FlagAdmin(ConsoleAdmin):
     """Flags are made by migrations; here they are turned. `flags.change` does it, and keeps who and when."""
 
     form = FlagForm
     list_display = ("name", "reach", "note")
     search_fields = ("name",)
     autocomplete_fields = ("users", "groups")
-    show_full_result_count = False
 
     @admin.display(description="who has it")
     def reach(self, flag: Flag) -> str:
@@ -63,7 +64,10 @@ class FlagAdmin(admin.ModelAdmin):
 
 
 def _standing(flag: Flag) -> dict:
+    found = adoption.of(flag.name)
     return {
+        "adoption": found,
+        "charts": adoption.charts(found) if found and any(day.counts for day in found.days) else [],
         "is_moot": flag.name == names.MESSAGES_READMODEL_V2 and read_models.live() == read_models.V2,
         "against_raising": flags.against_raising(flag.name),
     }
@@ -133,10 +137,23 @@ class Mismatched(admin.SimpleListFilter):
         return queryset.filter(mismatches=0) if self.value() == "no" else queryset
 
 
+class RoleFilter(admin.SimpleListFilter):
+    """Those there are in an event; which of them were compared would take a look at every comparison."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return Role.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(role=self.value()) if self.value() in Role.values else queryset
+
+
 @admin.register(Comparison)
 class ComparisonAdmin(OnlyShown):
     list_display = ("at", "origin", "role", "in_both", "mismatches", "explained", "only_v2", "v1_ms", "v2_ms")
-    list_filter = ("origin", "role", Mismatched)
+    list_filter = ("origin", RoleFilter, Mismatched)
     search_fields = ("event_id__exact", "person_id__exact")
     search_help_text = "The id of an event or a person."
     ordering = ("-at", "-id")
@@ -150,13 +167,14 @@ class ComparisonAdmin(OnlyShown):
 
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
         found = trend.of_last_day()
+        sampling, standing, live = budget.overview()
         more = {
             "title": "Both read models compared",
             "trend": found,
             "charts": [charts.agreement(found), charts.latency(found)] if found.slots else [],
-            "budget": budget.standing(),
-            "live": read_models.live(),
-            "sampling": budget.settings(),
+            "budget": standing,
+            "live": live,
+            "sampling": sampling,
             "may_change_sampling": request.user.has_perm("rollout.change_sampling"),
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
@@ -166,16 +184,16 @@ class ComparisonAdmin(OnlyShown):
         return [path("count-afresh/", afresh, name="rollout_count_afresh"), *super().get_urls()]
 
     def count_afresh(self, request: HttpRequest) -> HttpResponse:
-        if request.method == "POST" and request.user.has_perm("rollout.change_sampling"):
+        if not request.user.has_perm("rollout.change_sampling"):
+            raise PermissionDenied
+        if request.method == "POST":
             budget.count_afresh(by=request.user)
             self.message_user(request, "Mismatches are counted afresh from now on.", messages.SUCCESS)
-        elif request.method == "POST":
-            self.message_user(request, "You may not do this.", messages.ERROR)
         return redirect("admin:rollout_comparison_changelist")
 
 
 @admin.register(Sampling)
-class SamplingAdmin(admin.ModelAdmin):
+class SamplingAdmin(ConsoleAdmin):
     """The one row; its list leads to it."""
 
     form = SamplingForm

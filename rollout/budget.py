@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import DateTimeField, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from rollout import alerts
-from rollout.models import Comparison, Sampling
+from rollout import alerts, read_models
+from rollout.models import Comparison, LiveModel, Sampling
 
 COUNTED = timedelta(hours=24)
 
@@ -28,10 +29,23 @@ class Standing(NamedTuple):
 
 
 def standing() -> Standing:
-    sampling = settings()
-    since = max(sampling.counted_from, timezone.now() - COUNTED)
-    found = Comparison.objects.filter(at__gte=since, mismatches__gt=0).aggregate(total=Sum("mismatches"))
-    return Standing(found["total"] or 0, sampling.budget, since)
+    return overview()[1]
+
+
+def overview() -> tuple[Sampling, Standing, str]:
+    """The settings, what of them is spent, and which read model is live: in one question."""
+    day_ago = timezone.now() - COUNTED
+    since = Greatest(OuterRef("counted_from"), Value(day_ago, output_field=DateTimeField()))
+    counted = Comparison.objects.filter(at__gte=since, mismatches__gt=0).order_by().values(all=Value(1))
+    total = Subquery(counted.annotate(total=Sum("mismatches")).values("total"))
+    live = Subquery(LiveModel.objects.values("live")[:1])
+    asked = Sampling.objects.annotate(total=total, live=live)
+    sampling = asked.first()
+    if sampling is None:
+        settings()
+        sampling = asked.get()
+    spent = Standing(sampling.total or 0, sampling.budget, max(sampling.counted_from, day_ago))
+    return sampling, spent, sampling.live or read_models.V1
 
 
 def against_raising() -> str | None:

@@ -88,7 +88,7 @@ def _chart(
 
     lines = [_line(name, kind, value, trend, y, unit) for name, kind, value in asked]
     up = [Tick(y(low + (high - low) * part / 4), f"{low + (high - low) * part / 4:g}") for part in range(5)]
-    return Chart(title, _parted([line for line in lines if line.dots]), _hours(trend), up)
+    return Chart(title, parted([line for line in lines if line.dots]), _hours(trend), up)
 
 
 def _line(name: str, kind: str, value: Value, trend: Trend, y: Callable, unit: str) -> Line:
@@ -105,7 +105,7 @@ def _line(name: str, kind: str, value: Value, trend: Trend, y: Callable, unit: s
     return Line(name, kind, [" ".join(points) for points in stretches], dots, dots[-1].y if dots else 0)
 
 
-def _parted(lines: list[Line]) -> list[Line]:
+def parted(lines: list[Line]) -> list[Line]:
     """Names keep their distance from each other."""
     placed, last = [], -math.inf
     for line in sorted(lines, key=lambda line: line.label_y):
@@ -114,13 +114,13 @@ def _parted(lines: list[Line]) -> list[Line]:
     return placed
 
 
-def _hours(trend: Trend) -> list[Tick]:
+def _hours(trend: Trend | _Span) -> list[Tick]:
     first = trend.since.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     found = (first + timedelta(hours=number) for number in range(24))
     return [Tick(_x(trend, moment), f"{moment:%H:%M}") for moment in found if moment.hour % 4 == 0]
 
 
-def _x(trend: Trend, moment: datetime) -> float:
+def _x(trend: Trend | _Span, moment: datetime) -> float:
     share = (moment - trend.since) / (trend.until - trend.since)
     return round(LEFT + min(max(share, 0), 1) * (WIDTH - LEFT - RIGHT), 1)
 
@@ -129,3 +129,42 @@ def _round_up(value: float) -> float:
     """To 1, 2, 4 or 10 times a power of ten: its quarters are numbers that people read."""
     power = 10 ** math.floor(math.log10(value)) if value > 0 else 1
     return next(power * step for step in (1, 2, 4, 10) if value <= power * step)
+
+
+class _Span(NamedTuple):
+    """As much of a trend as places need."""
+
+    since: datetime
+    until: datetime
+
+
+def over_time(
+    title: str,
+    points: Sequence[tuple[datetime, float]],
+    *,
+    since: datetime,
+    until: datetime,
+    step: timedelta,
+    limit: float | None,
+    unit: str,
+) -> Chart:
+    """One line of what was measured, broken where nothing was, and a straight one where too much begins."""
+    span = _Span(since, until)
+    highest = max([value for _, value in points] + ([limit] if limit else []), default=1)
+    high = 100 if unit == "%" and highest <= 100 else _round_up(highest * 1.05)
+
+    def y(value: float) -> float:
+        return round(TOP + (high - value) / high * (HEIGHT - TOP - BOTTOM), 1)
+
+    dots = [Dot(_x(span, at), y(value), f"{at:%H:%M} {value:.4g} {unit}".rstrip()) for at, value in points]
+    stretches, last_at = [], None
+    for dot, (at, _) in zip(dots, points, strict=True):
+        if last_at is None or at - last_at > step * 1.5:
+            stretches.append([])
+        stretches[-1].append(f"{dot.x},{dot.y}")
+        last_at = at
+    lines = [Line("worst", "only", [" ".join(stretch) for stretch in stretches], dots, dots[-1].y if dots else 0)]
+    if limit is not None:
+        lines.append(Line("limit", "limit", [f"{LEFT},{y(limit)} {WIDTH - RIGHT},{y(limit)}"], [], y(limit)))
+    up = [Tick(y(high * part / 4), f"{high * part / 4:g}") for part in range(5)]
+    return Chart(title, _parted(lines), _hours(span), up)

@@ -2,8 +2,8 @@
 
 A bump adds to a number in this process' memory, and waits for nothing. Every few seconds what came together goes to
 Redis in one call, which adds it to everybody's; a call that may or may not have arrived is repeated under its number
-and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read. A process that is
-killed takes with it what it has not sent.
+and counts once. With Redis away, sums wait here. A gauge is not kept but asked when it is read; a level is what each
+process said last, as long as it lives (`rollout.levels`). A process that is killed takes with it what it has not sent.
 
 Labels take declared values only, so that there are never more series than stand here; others count as `other`.
 """
@@ -17,8 +17,11 @@ import re
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from math import prod
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -29,6 +32,8 @@ from api import redis
 logger = logging.getLogger(__name__)
 
 OTHER = "other"
+# Of names as Prometheus sees them.
+PREFIX = "callboard_"
 MOST_SERIES = 200
 FLUSH_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -36,6 +41,9 @@ KEY = "figures:sums"
 # The same again for each minute, as long as somebody may ask what happened lately.
 MINUTE_KEY = "figures:minute:"
 MINUTES_KEPT = 60
+# And for each day (UTC), of the counters that ask for it.
+DAY_KEY = "figures:day:"
+DAYS_KEPT = 100
 BATCH_KEY = "figures:batch:"
 BATCH_KEPT_SECONDS = 600
 # Seconds; a call of this system takes milliseconds.
@@ -45,16 +53,27 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
 # A batch counts once, however often it is sent.
 _ADD = """
 if not redis.call('SET', KEYS[2], 1, 'NX', 'EX', ARGV[1]) then return 0 end
-for i = 3, #ARGV, 2 do
+local daily = 4 + 2 * ARGV[4]
+for i = 5, daily, 2 do
     redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
     redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
 end
 redis.call('EXPIRE', KEYS[3], ARGV[2])
+for i = daily + 1, #ARGV, 2 do
+    redis.call('HINCRBYFLOAT', KEYS[4], ARGV[i], ARGV[i + 1])
+end
+if daily < #ARGV then redis.call('EXPIRE', KEYS[4], ARGV[3]) end
 return 1
 """
 
-Labels = Mapping[str, Sequence[str]]
+# Values that are known only later (the routes, say) are given by a function, which is asked once.
+Labels = Mapping[str, Sequence[str] | Callable[[], Sequence[str]]]
 Values = tuple[str, ...]
+# Of one figure: by its part and the values of its labels.
+Sums = Mapping[tuple[str, ...], float]
+
+# A number, and what is added to it.
+Bump = tuple[tuple[str, str, Values], float]
 
 
 class Sample(NamedTuple):
@@ -68,15 +87,27 @@ class Sample(NamedTuple):
 class Figure:
     kind = ""
 
-    def __init__(self, name: str, help_text: str, labels: Labels):
+    def __init__(self, name: str, help_text: str, labels: Labels, most_series: int = MOST_SERIES):
         if not _NAME.fullmatch(name) or name in _figures:
             raise ValueError(f"{name} is no name for a figure, or another has it")
-        self.name, self.help_text = name, help_text
-        self.labels = {label: tuple(values) for label, values in labels.items()}
-        if len(list(product(*((*values, OTHER) for values in self.labels.values())))) > MOST_SERIES:
-            raise ValueError(f"{name} would be more than {MOST_SERIES} series")
+        self.name, self.help_text, self.most_series = name, help_text, most_series
+        self._given = dict(labels)
         self._known = {}
+        if not any(callable(values) for values in self._given.values()):
+            self.labels  # noqa: B018  (what is too much shows at once)
         _figures[name] = self
+
+    @cached_property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        found = {label: tuple(values() if callable(values) else values) for label, values in self._given.items()}
+        if prod(len(values) + 1 for values in found.values()) > self.most_series:
+            raise ValueError(f"{self.name} would be more than {self.most_series} series")
+        return found
+
+    def described(self, label: str) -> str:
+        """What the values are, where a function gives them."""
+        values = self._given[label]
+        return (values.__doc__ or "").strip() if callable(values) else ""
 
     def _values(self, given: dict[str, str]) -> Values:
         key = tuple(given.values())
@@ -89,23 +120,31 @@ class Figure:
                 self._known[(*given, *key)] = found
         return found
 
-    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+    def samples(self, sums: Sums) -> Iterator[Sample]:
         raise NotImplementedError
 
-    def _series(self, sums: dict[str, float], part: str) -> Iterator[tuple[dict[str, str], float]]:
-        for key, value in sums.items():
-            name, of, *values = key.split("|")
-            if name == self.name and of == part and len(values) == len(self.labels):
+    def _series(self, sums: Sums, part: str) -> Iterator[tuple[dict[str, str], float]]:
+        for (of, *values), value in sums.items():
+            if of == part and len(values) == len(self.labels):
                 yield dict(zip(self.labels, values, strict=True)), value
 
 
 class Counter(Figure):
     kind = "counter"
 
+    def __init__(self, name: str, help_text: str, labels: Labels, most_series: int, by_day: bool = False):
+        super().__init__(name, help_text, labels, most_series)
+        if by_day:
+            _daily.add(name)
+
     def add(self, amount: float = 1, **labels: str) -> None:
         _sums.add(((self.name, "", self._values(labels)), amount))
 
-    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+    def bump(self, **labels: str) -> Bump:
+        """One more, to be made with others by `bump`: for what every request counts."""
+        return (self.name, "", self._values(labels)), 1
+
+    def samples(self, sums: Sums) -> Iterator[Sample]:
         for labels, value in self._series(sums, ""):
             yield Sample("", labels, value)
 
@@ -113,21 +152,23 @@ class Counter(Figure):
 class Histogram(Figure):
     kind = "histogram"
 
-    def __init__(self, name: str, help_text: str, labels: Labels, buckets: Sequence[float]):
-        super().__init__(name, help_text, labels)
+    def __init__(self, name: str, help_text: str, labels: Labels, buckets: Sequence[float], most_series: int):
+        super().__init__(name, help_text, labels, most_series)
         self.buckets = tuple(sorted(buckets))
         self._ends = [*(repr(float(bound)) for bound in self.buckets), "+Inf"]
 
     def observe(self, value: float, **labels: str) -> None:
-        values = self._values(labels)
-        end = self._ends[bisect_left(self.buckets, value)]
-        _sums.add(((self.name, end, values), 1), ((self.name, "sum", values), value))
+        _sums.add(*self.bumps(self._values(labels), value))
 
-    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+    def bumps(self, values: Values, value: float) -> tuple[Bump, Bump]:
+        end = self._ends[bisect_left(self.buckets, value)]
+        return ((self.name, end, values), 1), ((self.name, "sum", values), value)
+
+    def samples(self, sums: Sums) -> Iterator[Sample]:
         for labels, total in self._series(sums, "sum"):
             so_far = 0.0
             for end in self._ends:
-                so_far += sums.get("|".join((self.name, end, *labels.values())), 0)
+                so_far += sums.get((end, *labels.values()), 0)
                 yield Sample("_bucket", {**labels, "le": end}, so_far)
             yield Sample("_sum", labels, total)
             yield Sample("_count", labels, so_far)
@@ -144,7 +185,7 @@ class Gauge(Figure):
         super().__init__(name, help_text, labels)
         self._probe = probe
 
-    def samples(self, sums: dict[str, float]) -> Iterator[Sample]:
+    def samples(self, sums: Sums) -> Iterator[Sample]:
         try:
             found = self._probe()
         except Exception as error:
@@ -156,14 +197,29 @@ class Gauge(Figure):
 
 
 _figures: dict[str, Figure] = {}
+_daily: set[str] = set()
 
 
-def counter(name: str, help_text: str, labels: Labels | None = None) -> Counter:
-    return Counter(name, help_text, labels or {})
+def counter(
+    name: str,
+    help_text: str,
+    labels: Labels | None = None,
+    *,
+    by_day: bool = False,
+    most_series: int = MOST_SERIES,
+) -> Counter:
+    return Counter(name, help_text, labels or {}, most_series, by_day)
 
 
-def histogram(name: str, help_text: str, labels: Labels | None = None, buckets: Sequence[float] = BUCKETS) -> Histogram:
-    return Histogram(name, help_text, labels or {}, buckets)
+def histogram(
+    name: str,
+    help_text: str,
+    labels: Labels | None = None,
+    buckets: Sequence[float] = BUCKETS,
+    *,
+    most_series: int = MOST_SERIES,
+) -> Histogram:
+    return Histogram(name, help_text, labels or {}, buckets, most_series)
 
 
 def gauge(name: str, help_text: str, probe: Probe, labels: Labels | None = None) -> Gauge:
@@ -182,12 +238,12 @@ class _Sums:
         self._batch: tuple[str, dict[tuple, float]] | None = None
         self._sender: threading.Thread | None = None
 
-    def add(self, *bumps: tuple[tuple, float]) -> None:
+    def add(self, *bumps: Bump) -> None:
         with self._lock:
             for key, amount in bumps:
                 self._waiting[key] = self._waiting.get(key, 0) + amount
         if self._sender is None:
-            self._begin()
+            self.begin()
 
     def send(self) -> bool:
         """Whether everything up to now is with Redis."""
@@ -202,16 +258,18 @@ class _Sums:
                 return True
             self._batch = (uuid4().hex, taken)
         number, sums = self._batch
-        pairs = [part for key, amount in sums.items() for part in (_key_of(key), repr(float(amount)))]
+        pairs = _pairs(sums.items())
+        daily = _pairs((key, amount) for key, amount in sums.items() if key[0] in _daily)
         try:
-            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}"]
-            redis.run(_ADD, keys, [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, *pairs])
+            keys = [KEY, BATCH_KEY + number, f"{MINUTE_KEY}{_minute_now()}", f"{DAY_KEY}{_today()}"]
+            kept = [BATCH_KEPT_SECONDS, MINUTES_KEPT * 60, DAYS_KEPT * 86_400]
+            redis.run(_ADD, keys, [*kept, len(sums), *pairs, *daily])
         except redis.RedisAway:
             return False
         self._batch = None
         return True
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         with self._lock:
             if self._sender is None:
                 self._sender = threading.Thread(target=self._keep_sending, name="figures", daemon=True)
@@ -223,6 +281,8 @@ class _Sums:
             time.sleep(pause)
             try:
                 is_sent = self.send()
+                for beside in _sent_beside:
+                    beside()
             except Exception:
                 logger.exception("figures were not sent")
                 is_sent = False
@@ -230,8 +290,34 @@ class _Sums:
             pause = FLUSH_SECONDS if is_sent else min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
+# What else goes to Redis on the same clock.
+_sent_beside: list[Callable[[], object]] = []
+
+
+def send_beside(send: Callable[[], object]) -> None:
+    _sent_beside.append(send)
+
+
+def begin_sending() -> None:
+    """For what is sent beside: the thread begins with the first bump otherwise."""
+    _sums.begin()
+
+
+def bump(*bumps: Bump) -> None:
+    """Several at once, for the price of little more than one."""
+    _sums.add(*bumps)
+
+
 def _minute_now() -> int:
     return int(time.time() // 60)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _pairs(sums: Iterable[tuple[tuple, float]]) -> list[str]:
+    return [part for key, amount in sums for part in (_key_of(key), repr(float(amount)))]
 
 
 def _key_of(key: tuple) -> str:
@@ -268,30 +354,53 @@ def read() -> list[tuple[Figure, list[Sample]]]:
     """Every figure with its samples, as all processes together have it; raises RedisError with Redis away."""
     flush()
     sums = _sums_of([KEY])
-    return [(figure, list(figure.samples(sums))) for figure in _figures.values()]
+    return [(figure, list(figure.samples(sums.get(figure.name, {})))) for figure in _figures.values()]
+
+
+def read_gauges() -> list[tuple[Figure, list[Sample]]]:
+    """Those that need no sums: what can be told with Redis away."""
+    return [(figure, list(figure.samples({}))) for figure in _figures.values() if figure.kind == "gauge"]
 
 
 def recent(figure: Figure, *, minutes: int) -> list[Sample]:
     """What a counter or histogram counted in the last so many minutes, and in the one that runs."""
     flush()
     now = _minute_now()
-    return list(figure.samples(_sums_of([f"{MINUTE_KEY}{now - ago}" for ago in range(minutes + 1)])))
+    sums = _sums_of([f"{MINUTE_KEY}{now - ago}" for ago in range(minutes + 1)], only=figure.name)
+    return list(figure.samples(sums.get(figure.name, {})))
 
 
-def _sums_of(keys: list[str]) -> dict[str, float]:
+def of_days(figure: Counter, *, days: int) -> list[tuple[date, list[Sample]]]:
+    """What a counter by day counted on each of the last days, today's last."""
+    flush()
+    shown = [_today() - timedelta(days=ago) for ago in reversed(range(days))]
+    return [
+        (day, list(figure.samples(_sums_of([f"{DAY_KEY}{day}"], only=figure.name).get(figure.name, {}))))
+        for day in shown
+    ]
+
+
+def _sums_of(keys: list[str], *, only: str | None = None) -> dict[str, dict[tuple[str, ...], float]]:
+    """By figure."""
     asked = redis.client().pipeline(transaction=False)
     for key in keys:
         asked.hgetall(key)
-    sums: dict[str, float] = {}
+    sums: dict[str, dict[tuple[str, ...], float]] = defaultdict(lambda: defaultdict(float))
     for found in asked.execute():
-        for name, value in found.items():
-            sums[name.decode()] = sums.get(name.decode(), 0) + float(value)
+        for key, value in found.items():
+            name, *rest = key.decode().split("|")
+            if only in (None, name):
+                sums[name][tuple(rest)] += float(value)
     return sums
 
 
 def value(name: str, suffix: str = "", **labels: str) -> float:
     """One number; nought where nothing was counted."""
-    for figure, samples in read():
-        if figure.name == name:
-            return next((found.value for found in samples if (found.suffix, found.labels) == (suffix, labels)), 0.0)
-    raise KeyError(name)
+    figure = _figures[name]
+    flush()
+    samples = figure.samples(_sums_of([KEY], only=name).get(name, {}))
+    return next((found.value for found in samples if (found.suffix, found.labels) == (suffix, labels)), 0.0)
+
+
+def registered() -> list[Figure]:
+    return list(_figures.values())

@@ -76,6 +76,101 @@ class Flag(AbstractUserFlag):
         return self.is_on(user=user, event_id=event_id or NO_EVENT)
 
 
+class Alarm(models.Model):
+    """A condition from when it was first seen until it was over; what is over is the history."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        FIRING = "firing", "Firing"
+        RESOLVED = "resolved", "Resolved"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=64)
+    severity = models.CharField(max_length=10)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    words = models.TextField(help_text="Numbers and states, as they were when it was last seen.")
+    value = models.FloatField(null=True)
+    began_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    fired_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by_id = models.UUIDField(null=True)
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        # The admin's list.
+        ordering = ["-began_at", "-id"]
+        permissions = [("acknowledge_alarm", "Can acknowledge alarms")]
+        constraints = [
+            # Two that look at once open one.
+            models.UniqueConstraint(fields=["name"], condition=~Q(state="resolved"), name="alarm_open_unique"),
+            models.CheckConstraint(
+                condition=Q(state="pending", fired_at=None, resolved_at=None)
+                | Q(state="firing", fired_at__isnull=False, resolved_at=None)
+                | Q(state="resolved", fired_at__isnull=False, resolved_at__isnull=False),
+                name="alarm_times_fit_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(severity__in=["critical", "warning", "info"]), name="alarm_severity_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(acknowledged_at=None, acknowledged_by_id=None)
+                | Q(acknowledged_at__isnull=False, acknowledged_by_id__isnull=False, fired_at__isnull=False),
+                name="alarm_acknowledgement_is_whole",
+            ),
+        ]
+        indexes = [
+            # The admin's list, and the purge.
+            models.Index(fields=["-began_at", "-id"], name="alarm_began_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.state}"
+
+
+class Reading(models.Model):
+    """What a condition was found to be in one minute."""
+
+    pk = models.CompositePrimaryKey("at", "name")
+    at = models.DateTimeField()
+    name = models.CharField(max_length=64)
+    state = models.CharField(max_length=10)
+    value = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["firing", "ok", "unknown"]), name="reading_state_is_known"),
+        ]
+
+
+class AlarmMail(models.Model):
+    """That operators are to be told of an alarm by e-mail, until it has gone out."""
+
+    class Kind(models.TextChoices):
+        FIRED = "fired"
+        RESOLVED = "resolved"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="mails", db_index=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, editable=False)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            # Told once; the foreign key.
+            models.UniqueConstraint(fields=["alarm", "kind"], name="alarmmail_once"),
+            models.CheckConstraint(condition=Q(kind__in=["fired", "resolved"]), name="alarmmail_kind_is_known"),
+        ]
+        indexes = [
+            # What is due.
+            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None), name="alarmmail_due"),
+        ]
+
+
 class LiveModel(models.Model):
     """The one row that says which read model is live."""
 

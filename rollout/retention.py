@@ -1,4 +1,5 @@
-"""How long comparisons are kept. Each run takes away what is over, in batches; running twice does no harm."""
+"""How long comparisons, readings and alarms that are over are kept. Each run takes away what is over, in batches;
+running twice does no harm."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from rollout.models import Comparison
+from rollout.models import Alarm, Comparison, Reading
 
 KEPT = timedelta(days=30)
+READINGS_KEPT = timedelta(days=7)
+ALARMS_KEPT = timedelta(days=400)
 BATCH = 5000
 
 
@@ -17,3 +20,12 @@ def purge() -> int:
     while batch := list(Comparison.objects.filter(at__lt=over).order_by("at").values_list("id", flat=True)[:BATCH]):
         gone += Comparison.objects.filter(id__in=batch).delete()[0]
     return gone
+
+
+def purge_alarms() -> int:
+    """Readings a few hours' worth at a time, so that no statement takes long; alarms are few."""
+    over, gone = timezone.now() - READINGS_KEPT, 0
+    old = Reading.objects.filter(at__lt=over).order_by("at").values_list("at", flat=True)
+    while (first := old.first()) is not None:
+        gone += Reading.objects.filter(at__lt=min(first + timedelta(hours=2), over)).delete()[0]
+    return gone + Alarm.objects.filter(resolved_at__lt=timezone.now() - ALARMS_KEPT).delete()[0]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from rollout import retention, shadow
+from rollout import alarm_mails, alarms, retention, shadow
 
 SOFT_LIMIT_SECONDS = 45
 
@@ -20,3 +20,19 @@ def compare_read_models(event_id: str, person_id: str, limit: int, before: list[
 @shared_task(ignore_result=True)
 def purge_comparisons() -> None:
     retention.purge()
+
+
+@shared_task(ignore_result=True, soft_time_limit=SOFT_LIMIT_SECONDS)
+def watch() -> None:
+    alarms.evaluate()
+    alarm_mails.send_due()
+
+
+@shared_task(ignore_result=True)
+def send_alarm_mails() -> None:
+    alarm_mails.send_due()
+
+
+@shared_task(ignore_result=True)
+def purge_alarms() -> None:
+    retention.purge_alarms()

@@ -1,9 +1,10 @@
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from api import answers
 from api.endpoints import Endpoint, one_trip
 from api.schema import operation
-from rollout import features
+from api.views import read_only
+from rollout import features, metrics
 from rollout.serializers import FeaturesQuery, FeaturesShape
 
 
@@ -23,3 +24,14 @@ class Features(Endpoint):
     @one_trip
     def get(self, request: HttpRequest) -> HttpResponse:
         return answers.ok(features.of(self.query()["event"], by=request.user))
+
+
+@read_only
+def all_metrics(request: HttpRequest) -> HttpResponse:
+    """For whoever may not read them there is nothing here."""
+    if not metrics.may_read(request):
+        raise Http404
+    body, kind = metrics.text(request.headers.get("Accept", ""))
+    response = HttpResponse(body, content_type=kind)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -53,7 +53,10 @@ def _fresh_counts(_own_redis_database):
 APPEND_ONLY = {
     "auditentry_is_append_only": "accounts_auditentry",
     **{f"{name}_is_append_only": f"messaging_{name}" for name in ("textstep", "callback")},
-    **{f"{name}_is_append_only": f"moderation_{name}" for name in ("evidence", "decision", "transcriptlook", "report")},
+    **{
+        f"{name}_is_append_only": f"moderation_{name}"
+        for name in ("evidence", "decision", "transcriptlook", "report", "casenote")
+    },
 }
 
 
@@ -71,6 +74,12 @@ def _audit_can_be_emptied():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_with_audit)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _password_is_enough():
+    """At the console's door, but in the tests of the second factor."""
+    settings.SECOND_FACTOR = False
 
 
 @dataclass

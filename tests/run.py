@@ -23,7 +23,7 @@ from config.home import Unusable
 PYTHON = sys.executable
 BESIDE = Path(sys.executable).parent
 # Of the caller's environment the tests see the servers it names, and nothing that would change the rules.
-KEPT = ("CALLBOARD_REQUIRE_BROWSER", "CALLBOARD_TEST_LONG")
+KEPT = ("CALLBOARD_REQUIRE_BROWSER", "CALLBOARD_REQUIRE_PROXIES", "CALLBOARD_TEST_LONG")
 DROPPED = ("DEBUG", "PORT", "ALLOWED_HOSTS", "SECRET_KEY", "DJANGO_SETTINGS_MODULE")
 
 

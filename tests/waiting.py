@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # What takes this long does not come.
-PATIENCE = 12
+PATIENCE = 60
 
 
 def wait_until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:

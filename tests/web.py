@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class Web:
-    def __init__(self):
+    def __init__(self, **more: str):
         self.port = free_port()
         parts = urlsplit(settings.DATABASE_URL)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
@@ -53,7 +53,8 @@ class Web:
                 "CALLBOARD_RATE_LIMITS": "1000000/min",
                 "CALLBOARD_WEB_WORKERS": str(WORKERS),
                 "CALLBOARD_WEB_THREADS": str(THREADS),
-            },
+            }
+            | more,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -108,8 +109,8 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def web_process() -> Iterator[Web]:
-    web = Web()
+def web_process(**more: str) -> Iterator[Web]:
+    web = Web(**more)
     try:
         wait_until(web.is_ready)
         yield web

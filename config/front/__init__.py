@@ -4,7 +4,7 @@
 holds thousands of open live streams, which WSGI cannot; `simulator` stands in for Twilio, where it is wanted.
 A person wants one address, so this process listens on it and sends /api/v1/stream and /simulator to those and
 everything else to `web`. It exists so that two commands give a running system. Production uses nginx for this;
-docs/nginx.conf does the same.
+deploy/nginx/callboard.conf does the same.
 
     client    a connection from outside: whose turn it is, who waits, who is too late
     reader    its bytes taken apart into requests

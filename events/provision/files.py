@@ -41,8 +41,11 @@ class Entry:
         return f"{self.place}{field}"
 
 
-def read(raw: bytes, name: str = "") -> list[Entry]:
-    """The kind of file is told by its name, and where that says nothing by how it begins."""
+def read(raw: bytes, name: str = "", *, slug: str | None = None) -> list[Entry]:
+    """The kind of file is told by its name, and where that says nothing by how it begins.
+
+    With `slug` it is CSV of members of that event, which need not be named in it.
+    """
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,8 +54,8 @@ def read(raw: bytes, name: str = "") -> list[Entry]:
     if not content.strip():
         raise Unreadable("It is empty.")
     suffix = name.lower().rpartition(".")[2]
-    is_json = suffix == "json" or (suffix != "csv" and content.lstrip()[0] in "{[")
-    return list(_from_json(content) if is_json else _from_csv(content))
+    is_json = slug is None and (suffix == "json" or (suffix != "csv" and content.lstrip()[0] in "{["))
+    return list(_from_json(content) if is_json else _from_csv(content, slug))
 
 
 def _from_json(content: str) -> Iterator[Entry]:
@@ -76,35 +79,37 @@ def _from_json(content: str) -> Iterator[Entry]:
             yield Entry(number, f"#/{part}/{position}/", **{kind: row if row is not None else ...})
 
 
-def _from_csv(content: str) -> Iterator[Entry]:
+def _from_csv(content: str, slug: str | None) -> Iterator[Entry]:
     lines = csv.reader(io.StringIO(content, newline=""), strict=True)
     try:
         columns = [column.strip() for column in next(lines)]
-        _check_columns(columns)
+        _check_columns(columns, REQUIRED_COLUMNS if slug is None else REQUIRED_COLUMNS[1:])
         before = lines.line_num
         for cells in lines:
             # A quoted cell may run over several lines; the first of them is named.
             number, before = before + 1, lines.line_num
             if any(cell.strip() for cell in cells):
-                yield _line(number, columns, cells)
+                yield _line(number, columns, cells, slug)
     except csv.Error as error:
         raise Unreadable(f"It is not CSV: {error} (line {lines.line_num}).") from None
 
 
-def _check_columns(columns: list[str]) -> None:
+def _check_columns(columns: list[str], required: tuple[str, ...]) -> None:
     wrong = [column for column in columns if column not in COLUMNS]
     if wrong:
         raise Unreadable(f"Line 1 names a column {wrong[0][:100]!r}; known are {', '.join(COLUMNS)}.")
     if len(set(columns)) < len(columns):
         raise Unreadable("Line 1 names a column twice.")
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    missing = [column for column in required if column not in columns]
     if missing:
         raise Unreadable(f"Line 1 names no column {missing[0]}.")
 
 
-def _line(number: int, columns: list[str], cells: list[str]) -> Entry:
+def _line(number: int, columns: list[str], cells: list[str], slug: str | None) -> Entry:
     """An empty cell is a field left out."""
     given = {column: cell for column, cell in zip(columns, cells, strict=False) if cell.strip()}
+    if slug is not None:
+        given.setdefault("event", slug)
     if "tags" in given:
         given["tags"] = [tag for tag in given["tags"].split(";") if tag.strip()]
     user = {name: given[name] for name in ("username", "name", "phone") if name in given}

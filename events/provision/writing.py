@@ -18,10 +18,10 @@ BATCH = 500
 Tell = Callable[[str, int, int], None]
 
 
-def write(plan: Plan, known: Known, report: Report, *, now: datetime, tell: Tell) -> None:
+def write(plan: Plan, known: Known, report: Report, *, now: datetime, tell: Tell, by: User | None = None) -> None:
     _write_events(plan, known, report)
-    _write_users(plan, known, report, tell)
-    _write_memberships(plan, known, report, now, tell)
+    _write_users(plan, known, report, tell, by)
+    _write_memberships(plan, known, report, now, tell, by)
     slugs = [*plan.events, *(slug for slug, _ in plan.memberships)]
     usernames = [*plan.users, *(username for _, username in plan.memberships)]
     report.events = {slug: known.events[slug] for slug in slugs}
@@ -46,7 +46,7 @@ def _write_events(plan: Plan, known: Known, report: Report) -> None:
             report.counts["events", "changed" if is_changed else "unchanged"] += 1
 
 
-def _write_users(plan: Plan, known: Known, report: Report, tell: Tell) -> None:
+def _write_users(plan: Plan, known: Known, report: Report, tell: Tell, by: User | None) -> None:
     added, changed = [], []
     for username, values in plan.users.items():
         user = known.users.get(username)
@@ -65,14 +65,14 @@ def _write_users(plan: Plan, known: Known, report: Report, tell: Tell) -> None:
         ("user_changed", user, {"fields": fields}) for user, fields in changed
     ]
     for done, (action, user, data) in enumerate(work, start=1):
-        audit.record(by=None, action=action, target=user, **data)
+        audit.record(by=by, action=action, target=user, **data)
         if "password" in data.get("fields", ()):
-            people.password_changed(user, by=None)
+            people.password_changed(user, by=by)
         tell("people", done, len(work))
     _count(report, "users", len(plan.users), added, changed)
 
 
-def _write_memberships(plan: Plan, known: Known, report: Report, now: datetime, tell: Tell) -> None:
+def _write_memberships(plan: Plan, known: Known, report: Report, now: datetime, tell: Tell, by: User | None) -> None:
     added, changed = [], []
     for (slug, username), values in plan.memberships.items():
         event, user = known.events[slug], known.users[username]
@@ -89,7 +89,7 @@ def _write_memberships(plan: Plan, known: Known, report: Report, now: datetime, 
     work += [("membership_changed", membership, {"fields": fields}) for membership, fields in changed]
     for done, (action, membership, data) in enumerate(work, start=1):
         audit.record(
-            by=None,
+            by=by,
             action=action,
             target=membership,
             event_id=membership.event_id,

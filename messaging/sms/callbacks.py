@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -24,6 +25,7 @@ from messaging.sms.outcomes import Outcome
 STATUS_PATH = "/api/v1/webhooks/twilio/status"
 INBOUND_PATH = "/api/v1/webhooks/twilio/inbound"
 PARAMETER = "delivery"
+ORIGIN = "request"
 
 _FOLD = "SELECT * FROM messaging_fold_status(%s, %s, %s, %s::smallint, %s::jsonb, %s, %s, %s::integer, %s)"
 
@@ -40,8 +42,10 @@ class Heard(NamedTuple):
     is_moved: bool
 
 
-def address(text_id: int, attempt: int) -> str:
-    return f"{settings.PUBLIC_URL}{STATUS_PATH}?{PARAMETER}={signed(text_id, attempt)}"
+def address(text_id: int, attempt: int, request_id: str | None = None) -> str:
+    """With the id of the call that set the text off, for the log; the provider signs the whole of it."""
+    origin = f"&{ORIGIN}={quote(request_id)}" if request_id else ""
+    return f"{settings.PUBLIC_URL}{STATUS_PATH}?{PARAMETER}={signed(text_id, attempt)}{origin}"
 
 
 def signed(text_id: int, attempt: int) -> str:

@@ -19,7 +19,7 @@ from psycopg.rows import namedtuple_row
 
 from api.database import row_of
 from messaging import prices, segments
-from messaging.sms import crash_points, exclusions, figures, quiet, spending
+from messaging.sms import crash_points, exclusions, figures, origins, quiet, spending
 from messaging.sms.models import Text
 from messaging.sql import statement
 
@@ -38,6 +38,8 @@ class Due(NamedTuple):
     valid_until: datetime | None
     quiet: quiet.Hours | None
     timezone: str
+    # The id of the call that set it off.
+    request_id: str | None = None
 
 
 class Result(NamedTuple):
@@ -154,7 +156,8 @@ def _suppressed(row: Any, reason: str) -> Result:
 
 def _due(row: Any) -> Due:
     hours = quiet.hours_of(row.quiet_from, row.quiet_until)
-    return Due(row.delivery_id, row.phone, row.content, _cost(row), row.attempts, row.valid_until, hours, row.timezone)
+    ways = (hours, row.timezone, origins.of(row.message_id))
+    return Due(row.delivery_id, row.phone, row.content, _cost(row), row.attempts, row.valid_until, *ways)
 
 
 def _cost(row: Any) -> Decimal:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from messaging.sms import claims, outcomes, signs
 from messaging.sms.models import Text
-from rollout import alerts, figures
+from rollout import alerts, figures, work
 from rollout.alerts import Finding
 
 DAY = timedelta(hours=24)
@@ -28,6 +28,7 @@ OURS_TO_MEND = tuple(
     sorted({found.reason for found in outcomes.BY_CODE.values() if found.is_alarming} - {outcomes.FILTERED.reason})
 )
 LATELY = timedelta(hours=1)
+MOST_SILENCE_SECONDS = 60
 
 
 class Texts(NamedTuple):
@@ -65,28 +66,32 @@ def volume() -> Finding:
         return alerts.ok(f"{today.wanted} texts in 24 hours{UNTIL}, too few to say")
     baseline = 1.0 if before.volume is None else before.volume
     words = f"{today.handed} of {today.wanted} texts in 24 hours were handed over, {today.volume:.0%}"
-    return Finding(today.volume < LEAST_VOLUME * baseline, f"{words}; usual is {baseline:.0%}")
+    # A week in which nothing was handed over is no measure.
+    value = round(today.volume / baseline, 6) if baseline else 1.0
+    return alerts.measured(value, f"{words}; usual is {baseline:.0%}")
 
 
 def success() -> Finding:
     today, _ = of_last_day()
     if today.success is None:
         return alerts.ok(f"{today.delivered + today.lost} texts of 24 hours{UNTIL} ended, too few to say")
-    return Finding(
-        today.success < LEAST_SUCCESS,
+    return alerts.measured(
+        today.success,
         f"{today.delivered} of {today.delivered + today.lost} texts arrived, {today.success:.0%}; 90% are wanted",
     )
 
 
 def filtered() -> Finding:
     number = ended_for((outcomes.FILTERED.reason,), DAY)
-    return Finding(number > 0, f"{number} texts in 24 hours were filtered by carriers (30007)")
+    return alerts.measured(number, f"{number} texts in 24 hours were filtered by carriers (30007)")
 
 
 def refused() -> Finding:
     """At once, and from the first on: what is wrong with our account is wrong for every text to come."""
     number = ended_for(OURS_TO_MEND, LATELY)
-    return Finding(number > 0, f"{number} texts in an hour were refused for what is wrong with our account or sender")
+    return alerts.measured(
+        number, f"{number} texts in an hour were refused for what is wrong with our account or sender"
+    )
 
 
 def ended_for(reasons: Sequence[str], span: timedelta) -> int:
@@ -100,14 +105,72 @@ def outbox() -> Finding:
     age = signs.outbox_age()
     if settings.SMS_BACKEND is None and age:
         return alerts.firing("texts wait, and no provider is set to take them")
-    return Finding(age > signs.MOST_AGE_SECONDS, f"the oldest text that is due has waited for {age:.0f} s")
+    return alerts.measured(age, f"the oldest text that is due has waited for {age:.0f} s")
+
+
+def text_worker() -> Finding:
+    """Asked every five seconds where beat keeps time; while it does not, nobody could answer."""
+    beat, worker = work.last_seen("beat"), signs.last_seen()
+    if beat is None or beat > MOST_SILENCE_SECONDS:
+        return alerts.ok("cannot be told while beat is silent")
+    if worker is None:
+        return alerts.firing("no worker of the texts has finished a task since Redis began anew")
+    return alerts.measured(worker, f"a worker of the texts finished a task {worker:.0f} s ago")
 
 
 def register() -> None:
-    alerts.register("sms_volume", "Fewer texts are handed over than usual, by more than 10 %.", volume)
-    alerts.register("sms_delivery_success", "Fewer than 90 % of the texts that ended have arrived.", success)
-    alerts.register("sms_filtered", "Carriers filter our texts: stop, and look at what is written.", filtered)
-    alerts.register("sms_refused", "The provider refuses us: account, token, sender or its queue.", refused)
-    alerts.register("sms_outbox_age", "Texts that are due are not sent.", outbox)
+    alerts.register(
+        "text_worker_deaf",
+        "No worker of the texts' queue finishes tasks: texts wait.",
+        text_worker,
+        severity=alerts.CRITICAL,
+        minutes=1,
+        limit=alerts.most(MOST_SILENCE_SECONDS, "s"),
+        expression=f"max(callboard_text_worker_seen_seconds) > {MOST_SILENCE_SECONDS}",
+    )
+    figures.gauge(
+        "text_worker_seen_seconds",
+        "How long ago a worker of the texts finished a task.",
+        lambda: {} if (ago := signs.last_seen()) is None else {(): ago},
+    )
+    alerts.register(
+        "sms_volume",
+        "Fewer texts are handed over than usual, by more than 10 %.",
+        volume,
+        severity=alerts.CRITICAL,
+        limit=alerts.least(LEAST_VOLUME, "share"),
+        # The plan's kill switch: reading by v2 should change no text, and if it is what does, this ends it.
+        rollback="manage.py waffle_flag messages_readmodel_v2 --deactivate",
+    )
+    alerts.register(
+        "sms_delivery_success",
+        "Fewer than 90 % of the texts that ended have arrived.",
+        success,
+        severity=alerts.CRITICAL,
+        limit=alerts.least(LEAST_SUCCESS, "share"),
+    )
+    alerts.register(
+        "sms_filtered",
+        "Carriers filter our texts: stop, and look at what is written.",
+        filtered,
+        limit=alerts.most(0, "texts"),
+    )
+    alerts.register(
+        "sms_refused",
+        "The provider refuses us: account, token, sender or its queue.",
+        refused,
+        severity=alerts.CRITICAL,
+        limit=alerts.most(0, "texts"),
+    )
+    alerts.register(
+        "sms_outbox_age",
+        "Texts that are due are not sent.",
+        outbox,
+        severity=alerts.CRITICAL,
+        minutes=1,
+        limit=alerts.most(signs.MOST_AGE_SECONDS, "s"),
+        expression=f"max(callboard_text_outbox_age_seconds) > {signs.MOST_AGE_SECONDS}",
+    )
     figures.gauge("text_outbox_age_seconds", "How long the oldest text that is due has waited.", signs.outbox_age)
+    figures.gauge("text_outbox_size", "Texts that wait or are being sent.", signs.outbox_size)
     figures.gauge("texts_unknown", "Texts of which nobody knows what became of them.", signs.unknown)

@@ -48,13 +48,21 @@ class NotTold(Exception):
     """The provider did not say."""
 
 
-def send(text_id: int, attempt: int, *, to: str, body: str, valid_until: datetime | None = None) -> Answer:
+def send(
+    text_id: int,
+    attempt: int,
+    *,
+    to: str,
+    body: str,
+    valid_until: datetime | None = None,
+    request_id: str | None = None,
+) -> Answer:
     """One call. Whatever happens in it, this says what is known afterwards."""
     try:
         created = _client().messages.create(
             to=to,
             body=body,
-            status_callback=callbacks.address(text_id, attempt),
+            status_callback=callbacks.address(text_id, attempt, request_id),
             validity_period=_validity(valid_until),
             **_sender(),
         )

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from api import maintenance
+from api import maintenance, tracing, tracks
 from api.database import make_usable
 from messaging.sms import claims, crash_points, figures, limits, optouts, outcomes, provider, quiet
 from messaging.sms.claims import Due, Result
@@ -109,6 +109,13 @@ def _in_thread(due: Due, token: UUID) -> Result:
 
 def hand_over(due: Due, token: UUID) -> Result:
     """One text: begun, handed to the provider, and what is known afterwards."""
+    with tracks.within(request_id=due.request_id, delivery_id=due.id):
+        result = _hand_over(due, token)
+        logger.info("a text was worked on: %s", result.state)
+        return result
+
+
+def _hand_over(due: Due, token: UUID) -> Result:
     # Its turn may come long after it was claimed, where the provider is slow.
     is_quiet = quiet.opens_at(due.quiet, due.timezone, timezone.now()) is not None
     attempt = None if is_quiet else claims.begin(due, token)
@@ -116,8 +123,10 @@ def hand_over(due: Due, token: UUID) -> Result:
         # Something has changed since it was claimed; the next claim sees what.
         return Result(due.id, State.QUEUED, "looked_again", pause=timedelta(seconds=1))
     crash_points.reach(crash_points.BEGUN)
-    with figures.timed():
-        answer = provider.send(due.id, attempt, to=due.phone, body=due.content, valid_until=due.valid_until)
+    with figures.timed(), tracing.span("text", kind="CLIENT", delivery_id=due.id):
+        answer = provider.send(
+            due.id, attempt, to=due.phone, body=due.content, valid_until=due.valid_until, request_id=due.request_id
+        )
     crash_points.reach(crash_points.ACCEPTED)
     if answer.outcome.closes_phone:
         optouts.close(due.phone, answer.outcome.closes_phone)

@@ -28,9 +28,17 @@ def outbox_age() -> float:
         return cursor.fetchone()[0] or 0.0
 
 
+MOST_COUNTED = 100_000
+
+
+def outbox_size() -> int:
+    """Texts that are due or are being sent; at most as many as an index tells fast."""
+    return Text.objects.filter(state__in=[Text.State.QUEUED, Text.State.SENDING])[:MOST_COUNTED].count()
+
+
 def unknown() -> int:
     """At most as many as an index tells fast."""
-    return Text.objects.filter(state=Text.State.UNKNOWN)[:100_000].count()
+    return Text.objects.filter(state=Text.State.UNKNOWN)[:MOST_COUNTED].count()
 
 
 def outbox() -> str:
@@ -49,6 +57,11 @@ def worker() -> str:
     if age is None or age > FRESH_SECONDS:
         age = _ask()
     return f"finished a task {age:.0f} s ago"
+
+
+def last_seen() -> float | None:
+    """Seconds since a worker of this queue finished a task."""
+    return _canary_age()
 
 
 def _ask() -> float:

@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 
-from api import answers
+from api import answers, tracks
 from api.endpoints import Endpoint, raw_body
 from api.errors import PermissionDenied, UnsupportedMediaType, ValidationError
+from api.requests import is_fit
 from api.schema import FORM, operation
 from messaging.sms import callbacks, inbound, signatures
 
@@ -30,6 +31,7 @@ class StatusCallbackShape(serializers.Serializer):
 
 class StatusQuery(serializers.Serializer):
     delivery = serializers.CharField(required=False, help_text="Which text it is, in our own signature.")
+    request = serializers.CharField(required=False, help_text="Which call set it off.")
 
 
 class InboundTextShape(serializers.Serializer):
@@ -89,6 +91,10 @@ class StatusWebhook(Webhook):
     )
     def post(self, request: HttpRequest) -> HttpResponse:
         fields = self.fields(request)
+        # Ours, as the signature over the address says.
+        origin = request.GET.get(callbacks.ORIGIN, "")
+        if is_fit(origin):
+            tracks.add(origin=origin)
         callbacks.take_in(fields, callbacks.named(request.GET.get(callbacks.PARAMETER, "")))
         return answers.no_content()
 

@@ -13,7 +13,7 @@ WITH due AS (
     FROM due WHERE mine.delivery_id = due.delivery_id
     RETURNING mine.delivery_id, mine.message_id, mine.event_id, mine.user_id, mine.attempts, mine.valid_until, mine.cost
 )
-SELECT claimed.delivery_id, claimed.event_id, claimed.attempts, claimed.valid_until, claimed.cost, person.phone,
+SELECT claimed.delivery_id, claimed.message_id, claimed.event_id, claimed.attempts, claimed.valid_until, claimed.cost, person.phone,
        message.content, event.timezone, event.quiet_from, event.quiet_until, statement_timestamp() AS at,
        messaging_against_text(
            person.phone, optout.cause, membership.removed_at IS NULL AND membership.id IS NOT NULL AND person.is_active,

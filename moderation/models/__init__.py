@@ -5,7 +5,7 @@ moderators do is checked in Python and done as the owner, in the same transactio
 """
 
 from moderation.models.base import ACTIONS, OUTCOMES, REASONS, SANCTIONS, TIMED
-from moderation.models.cases import Case, Decision, Evidence, Report, TranscriptLook
+from moderation.models.cases import Case, CaseNote, Decision, Evidence, Report, TranscriptLook
 from moderation.models.content_rules import CaseAlert, ContentRule, RuleHit
 from moderation.models.sanctions import Appeal, Sanction
 
@@ -18,6 +18,7 @@ __all__ = [
     "Appeal",
     "Case",
     "CaseAlert",
+    "CaseNote",
     "ContentRule",
     "Decision",
     "Evidence",

@@ -206,3 +206,23 @@ class TranscriptLook(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class CaseNote(models.Model):
+    """What one moderator tells the others about a case. Never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notes", db_index=False)
+    author = person()
+    content = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [length("content", 1, "casenote_content_length")]
+        indexes = [
+            # A case's notes, and the foreign key.
+            models.Index(fields=["case", "created_at"], name="casenote_case"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -189,5 +189,5 @@ def test_who_may_only_look_changes_nothing(onlooker, cast, unchanged):
 
 
 def test_member_of_an_event_does_not_enter(cast, client):
-    client.force_login(cast.organizer)
-    assert client.get("/admin/events/event/").status_code == 302
+    client.force_login(cast.mvp_dealer)
+    assert client.get("/admin/events/event/").status_code == 403

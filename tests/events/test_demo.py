@@ -109,7 +109,9 @@ def test_other_password_meanwhile_ends_the_tokens_got_with_it():
 def test_sign_ins_for_a_page_are_those_that_work():
     shown = seed()
     found = [(one["username"], one["password"]) for one in demo.sign_ins()]
-    assert found == [(user["username"], user["password"]) for user in shown["users"].values()]
+    crew = [("demo_support", "demo-support"), ("demo_administrator", "demo-administrator")]
+    assert found == [(user["username"], user["password"]) for user in shown["users"].values()] + crew
+    assert all(User.objects.get(username=name).check_password(password) for name, password in crew)
 
 
 def test_history_is_added_by_who_registers(monkeypatch):

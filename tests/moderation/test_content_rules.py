@@ -197,9 +197,9 @@ def test_the_hardest_outcome_counts_and_all_that_found_something_are_noted(cast,
 def test_what_is_found_is_counted(cast, direct):
     active(kind="blocked_words", words=["tickets"])
     labels = {"kind": "blocked_words", "outcome": "refuse"}
-    before = figures.value("moderation_rule_hits_total", **labels)
+    before = figures.value("moderation_rule_hits", **labels)
     assert is_refused(direct, "Tickets", cast.attendee)
-    assert figures.value("moderation_rule_hits_total", **labels) == before + 1
+    assert figures.value("moderation_rule_hits", **labels) == before + 1
 
 
 # --- Keeping them ----------------------------------------------------------------------------

@@ -71,7 +71,9 @@ def a_worker_that_is_well() -> Iterator[None]:
     def beat() -> None:
         while not is_over.wait(0.5):
             health.note(health.CANARY)
+            health.note(health.BEAT)
 
+    health.note(health.BEAT)
     health.note(health.CANARY)
     beating = threading.Thread(target=beat, daemon=True)
     beating.start()

@@ -22,6 +22,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{shown['base_url']}  event {shown['event_id']}  help request {shown['help_request_id']}\n\n"
         )
-        self.stdout.write(f"{'username':<18}{'password':<18}token")
+        self.stdout.write(f"{'username':<20}{'password':<20}token")
         for user in shown["users"].values():
-            self.stdout.write(f"{user['username']:<18}{user['password']:<18}{user['token']}")
+            self.stdout.write(f"{user['username']:<20}{user['password']:<20}{user['token']}")
+        for key in demo.CREW:
+            self.stdout.write(f"{demo.username(key):<20}{demo.password(key):<20}signs in at /admin/")

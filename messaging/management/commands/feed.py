@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import sys
-import time
 from argparse import ArgumentTypeError
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
 from api.fields import parse_id
+from api.progress import Bar
 from events.models import Event
 from rollout import flags, names, read_models, shadow
 from rollout.models import Flag, LiveModel
 
-BAR = 40
 DIFFERS, UNKNOWN = 1, 2
 SAMPLE = 5
 COLUMNS = ("members", "in both", "mismatches", "explained", "only v2", "v1 ms", "v2 ms")
@@ -65,7 +63,7 @@ class Command(BaseCommand):
             self.stdout.write(f"The flag {names.MESSAGES_READMODEL_V2} is at 0 %: everyone reads by v1.")
 
     def _compare(self, *, event, sample, **options) -> None:
-        found, bar = _event(event), Bar(self.stderr)
+        found, bar = _event(event), Bar("members")
         try:
             kinds = shadow.compare_members(found.id, sample=sample, announce=bar.show)
         finally:
@@ -83,27 +81,6 @@ class Command(BaseCommand):
         for kind, *numbers in kinds:
             cells = (f"{number:>12.2f}" if isinstance(number, float) else f"{number:>12,}" for number in numbers)
             self.stdout.write(f"{kind:<{width}}" + "".join(cells))
-
-
-class Bar:
-    """On a terminal one line that fills; elsewhere a line for every tenth."""
-
-    def __init__(self, output):
-        self.output, self.began, self.tenths = output, time.monotonic(), -1
-
-    def show(self, done: int, of: int) -> None:
-        share = done / of
-        text = f"[{'#' * int(BAR * share):<{BAR}}] {share:4.0%}  {done:,} of {of:,} members"
-        text += f"  {time.monotonic() - self.began:.0f} s"
-        if sys.stderr.isatty():
-            self.output.write(f"\r{text}", ending="")
-        elif int(share * 10) > self.tenths:
-            self.tenths = int(share * 10)
-            self.output.write(text)
-
-    def end(self) -> None:
-        if sys.stderr.isatty():
-            self.output.write("")
 
 
 def _number(text: str) -> int:

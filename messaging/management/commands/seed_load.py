@@ -1,6 +1,5 @@
 import json
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from api.progress import Bar
 from messaging import load
 from messaging.invention import Sizes
-
-BAR = 40
 
 
 class Command(BaseCommand):
@@ -50,9 +48,9 @@ class Command(BaseCommand):
 
     def _load(self, sizes, seed, until):
         began = time.monotonic()
-        bar = Bar(sizes.messages)
+        bar = Bar("messages")
         try:
-            event = load.make(sizes, seed=seed, until=until, progress=bar.show)
+            event = load.make(sizes, seed=seed, until=until, progress=lambda done: bar.show(done, sizes.messages))
         except load.NotLoaded as error:
             raise CommandError(str(error)) from None
         finally:
@@ -73,29 +71,6 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"--tokens {file} cannot be written: {error.strerror}") from None
         self.stdout.write(f"Tokens of {len(people)} of them are in {file}.")
-
-
-class Bar:
-    """On a terminal one line that fills; elsewhere a line for every tenth."""
-
-    def __init__(self, total: int):
-        self.total, self.tenths, self.began = total, -1, time.monotonic()
-
-    def show(self, done: int) -> None:
-        share = done / self.total
-        text = (
-            f"[{'#' * int(BAR * share):<{BAR}}] {share:4.0%}  {done:,} messages  {time.monotonic() - self.began:.0f} s"
-        )
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{text}")
-        elif int(share * 10) > self.tenths:
-            self.tenths = int(share * 10)
-            sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write("\n")
 
 
 def _time(given: str | None):

@@ -1,0 +1,88 @@
+"""The console's navigation: what this person may look at, and nothing else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.apps import apps
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import reverse
+
+from moderation import queue
+
+
+class Entry(NamedTuple):
+    label: str
+    address: str
+    is_current: bool
+    count: int | None = None
+
+
+# In the order in which they are shown. What a person may not look at is left out, and a part with nothing in it too.
+PARTS: dict[str, dict[str, str]] = {
+    "Moderation": {
+        "Queue": "moderation.case",
+        "Appeals": "moderation.appeal",
+        "Reports": "moderation.report",
+        "Sanctions": "moderation.sanction",
+        "Decisions": "moderation.decision",
+        "Content rules": "moderation.contentrule",
+        "Transcripts read": "moderation.transcriptlook",
+        "Evidence": "moderation.evidence",
+    },
+    "Events": {
+        "Events": "events.event",
+        "Members": "events.membership",
+        "Help requests": "events.helprequest",
+        "Broadcasts": "broadcasts.broadcast",
+        "Quotas": "broadcasts.quota",
+    },
+    "Messages": {
+        "Conversations": "messaging.conversation",
+        "Messages": "messaging.message",
+        "Deliveries": "messaging.delivery",
+        "Texts": "messaging.text",
+        "Opt-outs": "messaging.optout",
+        "Blocks": "events.block",
+    },
+    "Rollout": {
+        "Flags": "rollout.flag",
+        "Comparisons": "rollout.comparison",
+        "Share and budget": "rollout.sampling",
+    },
+    "Access": {
+        "People": "accounts.user",
+        "Groups": "auth.group",
+        "API tokens": "accounts.token",
+        "Console sessions": "accounts.consolesession",
+        "Second factors": "accounts.secondfactor",
+        "Webhooks": "api.webhookreceiver",
+        "Webhook notices": "api.webhooknotice",
+        "Audit": "accounts.auditentry",
+    },
+}
+
+
+def of(request: HttpRequest, site: AdminSite) -> dict:
+    parts = {title: _entries(request, site, models) for title, models in PARTS.items()}
+    sees_queue = site._registry[_model("moderation.case")].has_view_permission(request)
+    return {
+        "parts": {title: entries for title, entries in parts.items() if entries},
+        "is_at_dashboard": request.path_info == reverse("admin:index"),
+        "waiting": queue.counts(request.user)["in_all"] if sees_queue else None,
+    }
+
+
+def _model(name: str):
+    return apps.get_model(name)
+
+
+def _entries(request: HttpRequest, site: AdminSite, models: dict[str, str]) -> list[Entry]:
+    found = []
+    for label, name in models.items():
+        kept = site._registry.get(_model(name))
+        if kept and kept.has_module_permission(request) and kept.has_view_permission(request):
+            address = reverse(f"admin:{name.replace('.', '_')}_changelist")
+            found.append(Entry(label, address, request.path_info.startswith(address)))
+    return found

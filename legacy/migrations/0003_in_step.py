@@ -1,0 +1,273 @@
+"""What keeps both sides in step. The triggers that call these are made by `manage.py legacy attach`.
+
+**No echo.** Each side's trigger compares the two rows and writes only what differs. What was written over comes back to
+a row that is the same already, and ends there; what a trigger of the old system's own makes of it is a difference, and
+is taken over in turn. No flag says "this is mine": it would swallow what such a trigger does inside.
+
+**Waits go one way.** Whoever changes an old row then waits for the new one. Whoever changes a new row never waits for
+an old one: where somebody holds it, that somebody is on the way to the new row, waits there, and takes over what it
+finds changed. So the two never wait for each other. Who holds an old row without changing it is owed what was passed
+over (`legacy_debt`).
+"""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_counterparts = import_module("legacy.migrations.0002_counterparts")
+PINNED, NOBODY = _counterparts.PINNED, _counterparts.NOBODY
+DEFINER = f"LANGUAGE plpgsql SECURITY DEFINER {PINNED}"
+
+# Who deleted an old message, by its two words; null where nobody did. Part of the expression around it.
+DELETER = (
+    """
+    CREATE FUNCTION legacy_deleter(status text, moderation_status text) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $$
+        SELECT CASE WHEN status = 'deleted' THEN 'sender'
+                    WHEN moderation_status IN ('removed', 'rejected', 'hidden', 'blocked') THEN 'moderator' END
+    $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_deleter(text, text)",
+)
+
+# A new message that the old side lacks: written there, to the main conversation, as it stands.
+TELL = (
+    f"""
+    CREATE FUNCTION legacy_tell(said public.messaging_message) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        old_talk uuid;
+        reader uuid;
+        read_when timestamptz;
+    BEGIN
+        SELECT CASE WHEN talk.low_id = said.sender_id THEN talk.high_id ELSE talk.low_id END, link.old_id
+        INTO reader, old_talk
+        FROM public.messaging_conversation talk
+        LEFT JOIN public.legacy_link link ON link.new_id = talk.id AND link.is_main
+        WHERE talk.id = said.conversation_id AND talk.kind <> 'group';
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        IF old_talk IS NULL THEN
+            old_talk := public.legacy_old_talk(said.conversation_id);
+        END IF;
+        SELECT marker.read_at INTO read_when FROM public.messaging_participant marker
+        WHERE marker.conversation_id = said.conversation_id AND marker.user_id = reader
+          AND marker.read_upto >= said.created_at;
+        PERFORM public.legacy_own_write(true);
+        INSERT INTO public.messages (
+            id, conversation_id, sender_id, recipient_id, content, message_type, status, read_at, moderation_status,
+            is_flagged, created_at, updated_at
+        ) VALUES (
+            said.id, old_talk, said.sender_id, reader, said.content, 'text',
+            CASE WHEN said.deleted_by_kind = 'sender' THEN 'deleted' WHEN read_when IS NULL THEN 'sent' ELSE 'read' END,
+            read_when, CASE WHEN said.deleted_by_kind = 'moderator' THEN 'removed' ELSE 'approved' END,
+            said.deleted_by_kind IS NOT DISTINCT FROM 'moderator', said.created_at, said.created_at
+        ) ON CONFLICT (id) DO NOTHING;
+        -- The old client's list is by this. Who holds the row is moving it anyway.
+        UPDATE public.conversations old SET updated_at = said.created_at
+        WHERE old.id = (
+            SELECT free.id FROM public.conversations free
+            WHERE free.id = old_talk AND (free.updated_at IS NULL OR free.updated_at < said.created_at)
+            FOR NO KEY UPDATE SKIP LOCKED
+        );
+        PERFORM public.legacy_own_write(false);
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_tell(public.messaging_message)",
+)
+
+# Makes the old message what the new one is, where it is not held by anybody.
+MIRROR = (
+    f"""
+    CREATE FUNCTION legacy_mirror(message uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said public.messaging_message;
+        old public.messages;
+        deleter text;
+    BEGIN
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = message;
+        SELECT known.* INTO old FROM public.messages known WHERE known.id = message FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            IF EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
+                INSERT INTO public.legacy_debt (message_id) VALUES (message) ON CONFLICT DO NOTHING;
+            ELSIF said.held_at IS NULL
+              AND NOT EXISTS (SELECT FROM public.legacy_tombstone gone WHERE gone.message_id = message) THEN
+                -- Let out just now.
+                PERFORM public.legacy_tell(said);
+            END IF;
+            RETURN;
+        END IF;
+        deleter := public.legacy_deleter(old.status, old.moderation_status);
+        IF said.content <> coalesce(old.content, '') OR said.created_at IS DISTINCT FROM old.created_at
+           OR said.deleted_by_kind IS DISTINCT FROM deleter
+           OR (said.held_at IS NOT NULL) <> (old.moderation_status IS NOT DISTINCT FROM 'pending') THEN
+            PERFORM public.legacy_own_write(true);
+            UPDATE public.messages SET
+                content = CASE WHEN said.content = coalesce(content, '') THEN content ELSE said.content END,
+                created_at = said.created_at,
+                status = CASE
+                    WHEN said.deleted_by_kind = 'sender' THEN 'deleted'
+                    WHEN status = 'deleted' THEN CASE WHEN read_at IS NULL THEN 'sent' ELSE 'read' END
+                    ELSE status END,
+                moderation_status = CASE
+                    WHEN said.held_at IS NOT NULL THEN 'pending'
+                    WHEN said.deleted_by_kind = 'moderator' AND deleter IS DISTINCT FROM 'moderator' THEN 'removed'
+                    WHEN said.deleted_by_kind IS NULL AND deleter IS NOT DISTINCT FROM 'moderator' THEN 'approved'
+                    WHEN moderation_status = 'pending' THEN 'approved'
+                    ELSE moderation_status END,
+                updated_at = greatest(clock_timestamp(), updated_at)
+            WHERE id = message;
+            PERFORM public.legacy_own_write(false);
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_mirror(uuid)",
+)
+
+SAID = (
+    f"""
+    CREATE FUNCTION legacy_said() RETURNS trigger {DEFINER} AS $$
+    BEGIN
+        PERFORM public.legacy_tell(NEW);
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_said()",
+)
+CHANGED = (
+    f"""
+    CREATE FUNCTION legacy_changed() RETURNS trigger {DEFINER} AS $$
+    BEGIN
+        PERFORM public.legacy_mirror(NEW.id);
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_changed()",
+)
+# Nothing of Callboard's deletes a message's row; who does it by hand takes the old one along.
+GONE = (
+    f"""
+    CREATE FUNCTION legacy_gone() RETURNS trigger {DEFINER} AS $$
+    BEGIN
+        PERFORM public.legacy_own_write(true);
+        DELETE FROM public.messages WHERE id = OLD.id;
+        PERFORM public.legacy_own_write(false);
+        DELETE FROM public.legacy_tombstone WHERE message_id = OLD.id;
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_gone()",
+)
+# A marker that moved: what it passed over is read on the old side too. By message_conversation_latest, then by the old
+# table's primary key; no other index is asked of it.
+READ = (
+    f"""
+    CREATE FUNCTION legacy_read() RETURNS trigger {DEFINER} AS $$
+    DECLARE
+        passed uuid[];
+    BEGIN
+        IF current_setting('callboard.bridge', true) = 'backfill'
+           OR NOT EXISTS (SELECT FROM public.legacy_link link WHERE link.new_id = NEW.conversation_id) THEN
+            RETURN NULL;
+        END IF;
+        SELECT array_agg(said.id) INTO passed FROM public.messaging_message said
+        WHERE said.conversation_id = NEW.conversation_id AND said.sender_id <> NEW.user_id
+          AND said.created_at <= NEW.read_upto AND said.created_at >= coalesce(OLD.read_upto, '-infinity');
+        PERFORM public.legacy_own_write(true);
+        UPDATE public.messages SET
+            read_at = NEW.read_at,
+            status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END,
+            updated_at = greatest(clock_timestamp(), updated_at)
+        WHERE id IN (
+            SELECT free.id FROM public.messages free WHERE free.id = ANY (passed) AND free.read_at IS NULL
+            ORDER BY free.id FOR NO KEY UPDATE SKIP LOCKED
+        );
+        PERFORM public.legacy_own_write(false);
+        INSERT INTO public.legacy_debt (message_id)
+        SELECT held.id FROM public.messages held WHERE held.id = ANY (passed) AND held.read_at IS NULL
+        ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_read()",
+)
+
+# A message of the old side that the new one lacks: with all that a send writes, at its own time.
+TAKE_IN = (
+    f"""
+    CREATE FUNCTION legacy_take_in(place uuid, old public.messages, said_at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        talk uuid;
+        author CONSTANT uuid := coalesce(old.sender_id, '{NOBODY}');
+        deleter CONSTANT text := public.legacy_deleter(old.status, old.moderation_status);
+        is_held CONSTANT boolean := old.moderation_status IS NOT DISTINCT FROM 'pending';
+    BEGIN
+        talk := public.legacy_new_talk(place, old.conversation_id, old.sender_id, old.recipient_id, said_at, true);
+        PERFORM public.legacy_person(author);
+        INSERT INTO public.messaging_message (
+            id, event_id, conversation_id, message_type, sender_id, content, roles, tags, created_at,
+            deleted_at, deleted_by_kind, held_at, is_bridged
+        ) VALUES (
+            old.id, place, talk, 'direct', author, coalesce(old.content, ''), '{{}}', '{{}}', said_at,
+            CASE WHEN deleter IS NOT NULL THEN coalesce(old.updated_at, said_at) END, deleter,
+            CASE WHEN is_held THEN said_at END, true
+        ) ON CONFLICT (id) DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
+        IF deleter = 'moderator' THEN
+            PERFORM public.legacy_note_removal(old.id, old.flagged_reason);
+        END IF;
+        IF is_held THEN
+            INSERT INTO public.messaging_logentry (kind, event_id, user_id, message_id)
+            VALUES ('message.created', place, author, old.id);
+            RETURN true;
+        END IF;
+        UPDATE public.messaging_conversation SET last_message_id = old.id, last_message_at = said_at
+        WHERE id = talk AND (last_message_id IS NULL OR (last_message_at, last_message_id) < (said_at, old.id));
+        INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+        SELECT old.id, reader.user_id, place, author, said_at FROM public.messaging_participant reader
+        WHERE reader.conversation_id = talk AND reader.user_id <> author
+        ON CONFLICT DO NOTHING;
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, message_id)
+        VALUES ('message.created', place, talk, old.id);
+        RETURN true;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_take_in(uuid, public.messages, timestamptz)",
+)
+
+# The old side does not say who removed it.
+NOTE_REMOVAL = (
+    f"""
+    CREATE FUNCTION legacy_note_removal(message uuid, given_reason text) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        INSERT INTO public.messaging_removal (id, message_id, moderator_id, reason)
+        VALUES (gen_random_uuid(), message, '{NOBODY}',
+                coalesce(nullif(given_reason, ''), 'Removed in the old messenger.'))
+        ON CONFLICT DO NOTHING;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_note_removal(uuid, text)",
+)
+
+FUNCTIONS = {
+    "legacy_deleter(text, text)": DELETER,
+    "legacy_note_removal(uuid, text)": NOTE_REMOVAL,
+    "legacy_tell(public.messaging_message)": TELL,
+    "legacy_mirror(uuid)": MIRROR,
+    "legacy_take_in(uuid, public.messages, timestamptz)": TAKE_IN,
+    "legacy_said()": SAID,
+    "legacy_changed()": CHANGED,
+    "legacy_gone()": GONE,
+    "legacy_read()": READ,
+}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("legacy", "0002_counterparts")]
+    operations = _counterparts.closed(FUNCTIONS)

@@ -1,0 +1,373 @@
+"""The old side's triggers; what takes a start or a send by the old tables; and where the bridge may move to."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_counterparts = import_module("legacy.migrations.0002_counterparts")
+PINNED, NOBODY = _counterparts.PINNED, _counterparts.NOBODY
+DEFINER = f"LANGUAGE plpgsql SECURITY DEFINER {PINNED}"
+
+# What is changed here goes over; what is not changed here and differs has been changed over there, by somebody who
+# could not wait, and comes back. Each of the four is settled by itself, then each side is made to say so.
+SETTLE = (
+    f"""
+    CREATE FUNCTION legacy_settle(was public.messages, old public.messages) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said public.messaging_message;
+        text_now text := coalesce(old.content, '');
+        deleter_now text := public.legacy_deleter(old.status, old.moderation_status);
+        held_now boolean := old.moderation_status IS NOT DISTINCT FROM 'pending';
+        said_now timestamptz := old.created_at;
+    BEGIN
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id FOR NO KEY UPDATE;
+        IF was.id IS NOT NULL THEN
+            IF text_now = coalesce(was.content, '') THEN
+                text_now := said.content;
+            END IF;
+            IF deleter_now IS NOT DISTINCT FROM public.legacy_deleter(was.status, was.moderation_status) THEN
+                deleter_now := said.deleted_by_kind;
+            END IF;
+            IF held_now = (was.moderation_status IS NOT DISTINCT FROM 'pending') THEN
+                held_now := said.held_at IS NOT NULL;
+            END IF;
+            IF said_now IS NOT DISTINCT FROM was.created_at THEN
+                said_now := said.created_at;
+            END IF;
+        END IF;
+        said_now := coalesce(said_now, said.created_at);
+        IF said.held_at IS NOT NULL AND NOT held_now THEN
+            -- It goes out as if it had been sent now.
+            said_now := public.messaging_let_out(said);
+            SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id;
+        END IF;
+        IF said.content <> text_now OR said.deleted_by_kind IS DISTINCT FROM deleter_now
+           OR (said.held_at IS NOT NULL) <> held_now OR said.created_at <> said_now THEN
+            UPDATE public.messaging_message SET
+                content = text_now, is_bridged = is_bridged OR content <> text_now, created_at = said_now,
+                deleted_by_kind = deleter_now,
+                deleted_at = CASE WHEN deleter_now IS NOT NULL THEN coalesce(deleted_at, clock_timestamp()) END,
+                held_at = CASE WHEN held_now THEN coalesce(held_at, clock_timestamp()) END
+            WHERE id = old.id;
+            UPDATE public.messaging_delivery SET message_created_at = said_now
+            WHERE message_id = old.id AND message_created_at <> said_now;
+            IF deleter_now = 'moderator' THEN
+                PERFORM public.legacy_note_removal(old.id, old.flagged_reason);
+            ELSIF said.deleted_by_kind = 'moderator' THEN
+                UPDATE public.messaging_removal SET restored_at = clock_timestamp(), restorer_id = '{NOBODY}'
+                WHERE message_id = old.id AND restored_at IS NULL;
+            END IF;
+            INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, user_id, message_id)
+            VALUES ('message.updated', said.event_id, CASE WHEN NOT held_now THEN said.conversation_id END,
+                    CASE WHEN held_now THEN said.sender_id END, old.id);
+        END IF;
+        PERFORM public.legacy_mirror(old.id);
+        DELETE FROM public.legacy_debt WHERE message_id = old.id;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_settle(public.messages, public.messages)",
+)
+
+# An old message that is read moves its reader's marker; one that the marker has passed is read. Markers never go back.
+# The lock keeps a marker from passing a message that is not there yet for whoever moves it.
+SETTLE_READING = (
+    f"""
+    CREATE FUNCTION legacy_settle_reading(old public.messages) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said public.messaging_message;
+        reader uuid;
+        marker public.messaging_participant;
+        now_at CONSTANT timestamptz := coalesce(old.read_at, clock_timestamp());
+    BEGIN
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id;
+        SELECT coalesce(old.recipient_id, CASE WHEN talk.low_id = said.sender_id THEN talk.high_id ELSE talk.low_id END)
+        INTO reader FROM public.messaging_conversation talk WHERE talk.id = said.conversation_id;
+        SELECT known.* INTO marker FROM public.messaging_participant known
+        WHERE known.conversation_id = said.conversation_id AND known.user_id = reader FOR NO KEY UPDATE;
+        IF NOT FOUND OR reader = said.sender_id THEN
+            RETURN;
+        END IF;
+        IF old.read_at IS NULL AND said.created_at <= marker.read_upto THEN
+            PERFORM public.legacy_own_write(true);
+            UPDATE public.messages SET
+                read_at = marker.read_at,
+                status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END
+            WHERE id = old.id AND read_at IS NULL;
+            PERFORM public.legacy_own_write(false);
+        ELSIF old.read_at IS NOT NULL AND said.held_at IS NULL AND (
+            marker.read_upto IS NULL OR (marker.read_upto, marker.read_message_id) < (said.created_at, said.id)
+        ) THEN
+            UPDATE public.messaging_participant
+            SET read_message_id = said.id, read_upto = said.created_at, read_at = now_at WHERE id = marker.id;
+            INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, data)
+            VALUES ('conversation.read', said.event_id, said.conversation_id, jsonb_build_object(
+                'user_id', reader, 'message_id', said.id, 'read_at', now_at
+            ));
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_settle_reading(public.messages)",
+)
+
+# For whoever comes by: what could not wait is written now.
+SETTLE_DEBT = (
+    f"""
+    CREATE FUNCTION legacy_settle_debt(message uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        old public.messages;
+    BEGIN
+        SELECT known.* INTO old FROM public.messages known WHERE known.id = message FOR NO KEY UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            PERFORM public.legacy_mirror(message);
+            PERFORM public.legacy_settle_reading(old);
+        ELSIF EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
+            RETURN;
+        END IF;
+        DELETE FROM public.legacy_debt WHERE message_id = message;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_settle_debt(uuid)",
+)
+
+FORGET = (
+    f"""
+    CREATE FUNCTION legacy_forget(message uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said public.messaging_message;
+    BEGIN
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = message FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        -- First, so that the deletion over there does not make it anew here.
+        INSERT INTO public.legacy_tombstone (message_id) VALUES (message) ON CONFLICT DO NOTHING;
+        DELETE FROM public.legacy_debt WHERE message_id = message;
+        -- Also what a moderator had removed: it is not there to be restored any more.
+        IF said.deleted_by_kind IS DISTINCT FROM 'sender' THEN
+            UPDATE public.messaging_message SET deleted_at = clock_timestamp(), deleted_by_kind = 'sender'
+            WHERE id = message;
+            INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, user_id, message_id)
+            VALUES ('message.updated', said.event_id, CASE WHEN said.held_at IS NULL THEN said.conversation_id END,
+                    CASE WHEN said.held_at IS NOT NULL THEN said.sender_id END, message);
+        END IF;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_forget(uuid)",
+)
+
+OLD_MESSAGE = (
+    f"""
+    CREATE FUNCTION legacy_old_message() RETURNS trigger {DEFINER} AS $$
+    DECLARE
+        place CONSTANT uuid := TG_ARGV[0];
+        said public.messaging_message;
+        said_at timestamptz;
+        was public.messages;
+        is_new boolean := TG_OP = 'INSERT';
+    BEGIN
+        IF TG_OP = 'DELETE' THEN
+            PERFORM public.legacy_forget(OLD.id);
+            RETURN NULL;
+        ELSIF TG_OP = 'UPDATE' THEN
+            is_new := NEW.id <> OLD.id;
+            IF is_new THEN
+                PERFORM public.legacy_forget(OLD.id);
+            END IF;
+        END IF;
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = NEW.id;
+        IF NOT FOUND THEN
+            said_at := coalesce(NEW.created_at, NEW.updated_at, clock_timestamp());
+            IF public.legacy_take_in(place, NEW, said_at) THEN
+                IF NEW.created_at IS NULL THEN
+                    PERFORM public.legacy_mirror(NEW.id);
+                END IF;
+                PERFORM public.legacy_settle_reading(NEW);
+                RETURN NULL;
+            END IF;
+            -- The backfill was first.
+            SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = NEW.id;
+        ELSIF is_new AND said.content = coalesce(NEW.content, '') AND said.created_at = NEW.created_at
+          AND said.deleted_by_kind IS NOT DISTINCT FROM public.legacy_deleter(NEW.status, NEW.moderation_status)
+          AND (said.held_at IS NOT NULL) = (NEW.moderation_status IS NOT DISTINCT FROM 'pending') THEN
+            -- What came from over there.
+            RETURN NULL;
+        END IF;
+        IF said.event_id <> place OR NOT EXISTS (
+            SELECT FROM public.messaging_conversation talk WHERE talk.id = said.conversation_id AND talk.kind <> 'group'
+        ) THEN
+            RAISE unique_violation USING MESSAGE = 'another message of Callboard has this id';
+        END IF;
+        IF is_new THEN
+            DELETE FROM public.legacy_tombstone WHERE message_id = NEW.id;
+        ELSE
+            was := OLD;
+        END IF;
+        PERFORM public.legacy_settle(was, NEW);
+        IF is_new OR NEW.read_at IS NULL OR OLD.read_at IS NULL THEN
+            PERFORM public.legacy_settle_reading(NEW);
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_old_message()",
+)
+
+OLD_CONVERSATION = (
+    f"""
+    CREATE FUNCTION legacy_old_conversation() RETURNS trigger {DEFINER} AS $$
+    DECLARE
+        place CONSTANT uuid := TG_ARGV[0];
+        parted uuid;
+    BEGIN
+        IF TG_OP <> 'INSERT' THEN
+            DELETE FROM public.legacy_link WHERE old_id = OLD.id RETURNING new_id INTO parted;
+            UPDATE public.legacy_link SET is_main = true
+            WHERE old_id = (SELECT min(next.old_id::text)::uuid FROM public.legacy_link next WHERE next.new_id = parted)
+              AND NOT EXISTS (SELECT FROM public.legacy_link main WHERE main.new_id = parted AND main.is_main);
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+            PERFORM public.legacy_new_talk(place, NEW.id, NULL, NULL, clock_timestamp(), true);
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_old_conversation()",
+)
+
+REFUSE_TRUNCATE = (
+    f"""
+    CREATE FUNCTION legacy_refuse_truncate() RETURNS trigger LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        RAISE EXCEPTION '% is kept in step with Callboard and cannot be truncated; delete rows', TG_TABLE_NAME
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_refuse_truncate()",
+)
+REFUSE_WRITE = (
+    f"""
+    CREATE FUNCTION legacy_refuse_write() RETURNS trigger LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        IF current_setting('callboard.bridge', true) IS DISTINCT FROM 'on' THEN
+            RAISE EXCEPTION '% is read-only since the cutover to Callboard', TG_TABLE_NAME
+            USING ERRCODE = 'read_only_sql_transaction';
+        END IF;
+        RETURN NULL;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_refuse_write()",
+)
+
+# By the old table, and through the bridge; null where that has just gone.
+SEND_AROUND = (
+    f"""
+    CREATE FUNCTION legacy_send_around(talk uuid, me uuid, partner uuid, new_message uuid, new_content text)
+    RETURNS timestamptz
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said_at timestamptz;
+        old_talk uuid;
+    BEGIN
+        -- The row's lock puts the sends of a conversation in line.
+        SELECT greatest(clock_timestamp(), known.last_message_at + interval '1 microsecond') INTO said_at
+        FROM public.messaging_conversation known WHERE known.id = talk FOR NO KEY UPDATE;
+        old_talk := public.legacy_old_talk(talk);
+        PERFORM public.legacy_own_write(true);
+        INSERT INTO public.messages (
+            id, conversation_id, sender_id, recipient_id, content, message_type, status, moderation_status, is_flagged,
+            created_at, updated_at
+        ) VALUES (
+            new_message, old_talk, me, partner, new_content, 'text', 'sent', 'approved', false, said_at, said_at
+        );
+        PERFORM public.legacy_own_write(false);
+        SELECT known.created_at INTO said_at FROM public.messaging_message known WHERE known.id = new_message;
+        IF NOT FOUND THEN
+            DELETE FROM public.messages WHERE id = new_message;
+            RETURN NULL;
+        END IF;
+        RETURN said_at;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_send_around(uuid, uuid, uuid, uuid, text)",
+)
+OPEN_AROUND = (
+    f"""
+    CREATE FUNCTION legacy_open_around(
+        me uuid, other uuid, place uuid, request uuid, new_conversation uuid, new_message uuid, new_content text
+    ) RETURNS timestamptz
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        talk uuid;
+        opened_at CONSTANT timestamptz := clock_timestamp();
+    BEGIN
+        PERFORM public.legacy_own_write(true);
+        INSERT INTO public.conversations (id, help_request_id, requester_id, helper_id, status, created_at, updated_at)
+        VALUES (new_conversation, request, CASE WHEN request IS NULL THEN me ELSE other END,
+                CASE WHEN request IS NULL THEN other ELSE me END, 'active', opened_at, opened_at);
+        SELECT link.new_id INTO talk FROM public.legacy_link link WHERE link.old_id = new_conversation;
+        IF talk IS DISTINCT FROM new_conversation THEN
+            PERFORM public.legacy_own_write(true);
+            DELETE FROM public.conversations WHERE id = new_conversation;
+            PERFORM public.legacy_own_write(false);
+            RETURN CASE WHEN talk IS NULL THEN public.messaging_open(
+                me, ARRAY[other], place, CASE WHEN request IS NULL THEN 'direct' ELSE 'help' END, NULL, request,
+                new_conversation, new_message, new_content, false
+            ) END;
+        END IF;
+        PERFORM public.legacy_own_write(false);
+        RETURN public.legacy_send_around(talk, me, other, new_message, new_content);
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_open_around(uuid, uuid, uuid, uuid, uuid, uuid, text)",
+)
+
+# The table of `legacy.states`, which a test compares.
+MOVES = (
+    ("detached", "attached"),
+    ("attached", "backfilled"),
+    ("backfilled", "verified"),
+    ("verified", "backfilled"),
+    ("verified", "cut_over"),
+    ("cut_over", "verified"),
+    ("attached", "detached"),
+    ("backfilled", "detached"),
+    ("verified", "detached"),
+    ("cut_over", "retired"),
+)
+CHECK_MOVE = (
+    f"""
+    CREATE FUNCTION legacy_check_move() RETURNS trigger LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        IF (OLD.state::text, NEW.state::text) NOT IN ({", ".join(str(move) for move in MOVES)}) THEN
+            RAISE check_violation USING MESSAGE = format('the bridge does not go from %s to %s', OLD.state, NEW.state);
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER bridge_moves BEFORE UPDATE ON legacy_bridge
+        FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION legacy_check_move()
+    """,
+    "DROP FUNCTION IF EXISTS legacy_check_move() CASCADE",
+)
+
+FUNCTIONS = {
+    "legacy_settle(public.messages, public.messages)": SETTLE,
+    "legacy_settle_reading(public.messages)": SETTLE_READING,
+    "legacy_settle_debt(uuid)": SETTLE_DEBT,
+    "legacy_forget(uuid)": FORGET,
+    "legacy_old_message()": OLD_MESSAGE,
+    "legacy_old_conversation()": OLD_CONVERSATION,
+    "legacy_refuse_truncate()": REFUSE_TRUNCATE,
+    "legacy_refuse_write()": REFUSE_WRITE,
+    "legacy_send_around(uuid, uuid, uuid, uuid, text)": SEND_AROUND,
+    "legacy_open_around(uuid, uuid, uuid, uuid, uuid, uuid, text)": OPEN_AROUND,
+    "legacy_check_move()": CHECK_MOVE,
+}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("legacy", "0003_in_step")]
+    operations = _counterparts.closed(FUNCTIONS)

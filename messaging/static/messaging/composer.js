@@ -1,0 +1,117 @@
+// Writing: a draft survives a reload; what is sent stands at once, and is tried again with the key that it had first.
+
+import { call, me, newKey, Problem, say } from "../callboard/live.js";
+
+const MOST = 1000;
+const kept = {
+  read: (name, otherwise) => JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise,
+  write: (name, value) => (value.length ? localStorage.setItem(name, JSON.stringify(value)) : localStorage.removeItem(name)),
+};
+
+export function begin({ id, list, made, add, toEnd, group }) {
+  const form = document.getElementById("composer");
+  if (!form.matches("form")) return;
+  const field = document.getElementById("text");
+  const left = document.getElementById("left");
+  const [draftName, outboxName] = [`draft:${me}:${id}`, `outbox:${me}:${id}`];
+
+  // --- The draft ---------------------------------------------------------------------------
+
+  if (!field.value) field.value = kept.read(draftName, "");
+  const length = () => [...field.value.trim()].length;
+
+  function noticed() {
+    kept.write(draftName, field.value);
+    const over = length() - MOST;
+    left.textContent = over > -100 ? String(-over) : "";
+    left.classList.toggle("over", over > 0);
+    form.querySelector(".send").disabled = over > 0;
+  }
+
+  let toldAt = 0;
+  field.addEventListener("input", () => {
+    noticed();
+    if (!field.value.trim() || Date.now() - toldAt < 4000) return;
+    toldAt = Date.now();
+    call("POST", `/conversations/${id}/typing`).catch(() => {});
+  });
+  noticed();
+
+  // --- Sending -----------------------------------------------------------------------------
+
+  // What has not been answered yet, also from before a reload: [{ key, content, at }].
+  const outbox = kept.read(outboxName, []);
+  const save = () => kept.write(outboxName, outbox);
+
+  function forget(entry) {
+    const place = outbox.indexOf(entry);
+    if (place >= 0) outbox.splice(place, 1);
+    save();
+  }
+
+  function shown(entry) {
+    const row = made({ id: entry.key, content: entry.content, created_at: entry.at, is_own_message: true });
+    row.querySelector("[data-menu]").hidden = true;
+    list.append(row);
+    return row;
+  }
+
+  function button(name, work) {
+    const made = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: say(name) });
+    made.addEventListener("click", work);
+    return made;
+  }
+
+  async function deliver(entry, row) {
+    const state = row.querySelector("[data-state]");
+    row.classList.remove("unsent");
+    row.classList.add("waiting");
+    state.textContent = say("sending");
+    try {
+      const message = await call("POST", `/conversations/${id}/messages`, { content: entry.content }, { key: entry.key });
+      forget(entry);
+      row.remove();
+      add(message);
+    } catch (problem) {
+      row.classList.replace("waiting", "unsent");
+      const isRefused = problem instanceof Problem && problem.status < 500 && ![409, 429].includes(problem.status);
+      state.textContent = `${problem instanceof Problem ? problem.told : say("offline")} `;
+      if (!isRefused) state.append(button("retry", () => deliver(entry, row)));
+      state.append(button("discard", () => { forget(entry); row.remove(); }));
+    }
+    group();
+  }
+
+  function send() {
+    const content = field.value.trim();
+    if (!content || length() > MOST) return;
+    const entry = { key: newKey(), content, at: new Date().toISOString() };
+    outbox.push(entry);
+    save();
+    field.value = "";
+    toldAt = 0;
+    noticed();
+    form.querySelector(".wrong")?.remove();
+    const row = shown(entry);
+    group();
+    toEnd();
+    deliver(entry, row);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+    field.focus();
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  });
+  const again = () => list.querySelectorAll(".unsent").forEach((row) => {
+    const entry = outbox.find((one) => one.key === row.dataset.id);
+    if (entry) deliver(entry, row);
+  });
+  addEventListener("online", again);
+  for (const entry of [...outbox]) deliver(entry, shown(entry));
+}

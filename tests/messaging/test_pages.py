@@ -1,0 +1,250 @@
+"""The inbox without JavaScript: everything but what is live works by links and forms."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from events.models import Block, HelpRequest
+from messaging import conversations, publishing
+from messaging.models import Conversation, FeedMarker, Message
+from moderation.models import Report
+from tests.messaging.conftest import change, start
+from tests.pages import Visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def announce(cast, content="Doors open at nine", **options):
+    published = publishing.publish(
+        by=cast.organizer, event_id=cast.event.id, message_type="announcement", content=content, **options
+    )
+    publishing.deliver_all(published)
+    return published
+
+
+def at(cast, place: str = "") -> str:
+    return f"/e/{cast.event.id}{place}"
+
+
+def test_the_feed_tells_its_kinds_apart_and_what_is_new(cast):
+    announce(cast)
+    channel = publishing.publish(
+        by=cast.organizer, event_id=cast.event.id, message_type="channel", content="Free tables", tags=[]
+    )
+    publishing.deliver_all(channel)
+    start(cast, cast.mvp_dealer, cast.attendee, "Just for you")
+    page = Visitor(cast.attendee).get(at(cast))
+    assert re.findall(r'<li class="item (\w+)( new)?', page)[:3] == [
+        ("direct", ""),
+        ("channel", " new"),
+        ("announcement", " new"),
+    ]
+    assert '<b class="badge" data-unread="feed"><span>2</span>' in page
+    assert '<b class="badge" data-unread="conversations"><span>1</span>' in page
+
+
+def test_the_feed_is_marked_as_read_by_a_form(cast):
+    newest = announce(cast)
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast))
+    page = visitor.post(at(cast, "/read"))
+    assert FeedMarker.objects.get(user_id=cast.attendee.id).read_message_id == newest.id
+    assert '<b class="badge" data-unread="feed" hidden>' in page
+
+
+def test_what_was_said_before_one_joined_stands_below_a_line(cast):
+    from django.utils import timezone
+
+    announce(cast, "Before")
+    change(cast, cast.attendee_2, joined_at=timezone.now())
+    announce(cast, "Since")
+    page = Visitor(cast.attendee_2).get(at(cast))
+    assert page.index("Since") < page.index("From before you joined") < page.index("Before")
+
+
+def test_hostile_text_is_shown_and_not_run(cast, direct):
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    conversations.send(direct.id, hostile, by=cast.mvp_dealer)
+    for place in ("", "/messages", f"/messages/{direct.id}"):
+        page = Visitor(cast.attendee).get(at(cast, place))
+        assert "&lt;script&gt;alert(1)" in page
+        assert "<img src=x" not in page
+
+
+def test_a_message_is_sent_once_however_often_its_form_is(cast, direct):
+    visitor = Visitor(cast.attendee)
+    address = at(cast, f"/messages/{direct.id}")
+    visitor.get(address)
+    from tests.pages import Form
+
+    fields = {**Form(visitor.page, address).fields, "content": "Here I am"}
+    visitor.send(address, **fields)
+    visitor.send(address, **fields)
+    assert Message.objects.filter(conversation=direct, content="Here I am").count() == 1
+    assert "Here I am" in visitor.page
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [("", "This must not be empty."), ("x" * 1001, "Give 1 to 1000 characters")]
+)
+def test_what_is_refused_comes_back_with_its_text_and_the_reason(cast, direct, content, told):
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/{direct.id}"))
+    page = visitor.post(at(cast, f"/messages/{direct.id}"), content=content)
+    assert visitor.status == 400
+    assert told in page
+    assert f">{content}</textarea>" in page
+    assert 'aria-describedby="wrong"' in page
+    assert Message.objects.filter(conversation=direct).count() == 1
+
+
+def test_who_may_not_write_sees_the_reason_in_the_place_of_the_composer(cast):
+    talk = start(cast, cast.organizer, cast.dealer)
+    page = Visitor(cast.dealer).get(at(cast, f"/messages/{talk.id}"))
+    assert "Dealers read here, but do not write." in page
+    assert 'name="content"' not in page
+
+
+def test_the_muted_and_the_suspended_are_told_until_when(cast, direct):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    change(cast, cast.attendee, muted_until=timezone.now() + timedelta(hours=2))
+    page = Visitor(cast.attendee).get(at(cast, f"/messages/{direct.id}"))
+    assert "You are muted in this event until" in page
+    assert 'name="content"' not in page
+
+
+def test_a_conversation_begins_from_the_directory(cast):
+    visitor = Visitor(cast.attendee)
+    page = visitor.get(at(cast, "/people"))
+    # By the table, to MVP dealers alone.
+    assert re.findall(r'href="(/e/[^"]+/messages/new\?[^"]+)"', page) == [
+        f"/e/{cast.event.id}/messages/new?to={cast.mvp_dealer.id}&amp;role=mvp_dealer"
+    ]
+    visitor.get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}&role=mvp_dealer"))
+    visitor.post(at(cast, "/messages/new"), content="Do you have number 58?")
+    assert "Do you have number 58?" in visitor.page
+    assert Conversation.objects.get().kind == "direct"
+
+
+def test_where_there_is_one_already_it_is_said_there(cast, direct):
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}"))
+    visitor.post(at(cast, "/messages/new"), content="Once more")
+    assert visitor.address == at(cast, f"/messages/{direct.id}")
+    assert Message.objects.filter(conversation=direct, content="Once more").count() == 1
+
+
+def test_a_group_is_made_and_left(cast):
+    visitor = Visitor(cast.organizer)
+    visitor.get(at(cast, "/messages/new"))
+    to = [str(cast.attendee.id), str(cast.dealer.id)]
+    visitor.post(at(cast, "/messages/new"), to=to, title="Crew", content="Welcome")
+    group = Conversation.objects.get()
+    assert (group.kind, group.title, group.participants.count()) == ("group", "Crew", 3)
+    visitor.post(at(cast, f"/messages/{group.id}/invite"), user_id=str(cast.moderator.id))
+    assert group.participants.count() == 4
+    visitor.post(at(cast, f"/messages/{group.id}/leave"))
+    assert not group.participants.filter(user=cast.organizer).exists()
+
+
+def test_a_role_that_is_not_allowed_is_refused_by_the_api_itself(cast):
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}"))
+    page = visitor.post(at(cast, "/messages/new"), to=str(cast.dealer.id), content="Hello there")
+    assert visitor.status == 403
+    assert "Your role, or theirs, does not allow it." in page
+    assert not Conversation.objects.exists()
+
+
+def test_a_conversation_of_others_is_not_there(cast, direct):
+    visitor = Visitor(cast.attendee_2)
+    visitor.get(at(cast, f"/messages/{direct.id}"))
+    assert visitor.status == 404
+
+
+def test_older_messages_are_a_link_away(cast, direct):
+    for number in range(45):
+        conversations.send(direct.id, f"Number {number:02}", by=cast.mvp_dealer)
+    visitor = Visitor(cast.attendee)
+    page = visitor.get(at(cast, f"/messages/{direct.id}"))
+    assert "Number 44" in page
+    assert "Number 02" not in page
+    older = re.search(r'href="(\?cursor=[^"]+)" data-older', page)[1]
+    assert "Number 02" in visitor.get(at(cast, f"/messages/{direct.id}{older}"))
+
+
+def test_ones_own_message_is_deleted_and_a_placeholder_stays(cast, direct):
+    mine = conversations.send(direct.id, "Too much said", by=cast.attendee)
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/{direct.id}"))
+    page = visitor.post(at(cast, f"/delete/{mine.id}"))
+    assert "Too much said" not in page
+    assert "This message was deleted." in page
+    assert f'action="/e/{cast.event.id}/delete/{mine.id}"' in page, "its menu is there, hidden"
+
+
+def test_a_message_is_reported_once(cast, direct):
+    theirs = Message.objects.get(conversation=direct)
+    visitor = Visitor(cast.attendee)
+    address = at(cast, f"/report/{theirs.id}")
+    visitor.get(address)
+    assert "This is not" not in visitor.post(address, reason="scam", details="Asked for money")
+    report = Report.objects.get()
+    assert (report.reason, report.details, report.reporter_id) == ("scam", "Asked for money", cast.attendee.id)
+    visitor.get(address)
+    page = visitor.post(address, reason="spam")
+    assert visitor.status == 409
+    assert "changed in the meantime" in page
+    assert Report.objects.count() == 1
+
+
+def test_a_person_is_blocked_and_unblocked(cast, direct):
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/{direct.id}"))
+    page = visitor.post(at(cast, f"/people/{cast.mvp_dealer.id}/block"))
+    assert "One of you has blocked the other." in page
+    visitor.get("/you")
+    visitor.post(f"/you/blocks/{cast.mvp_dealer.id}/remove")
+    assert not Block.objects.exists()
+
+
+def test_help_is_asked_for_offered_and_closed(cast):
+    asking, helping = Visitor(cast.dealer), Visitor(cast.attendee)
+    asking.get(at(cast, "/help"))
+    page = asking.post(at(cast, "/help"), title="", details="Any tape?")
+    assert (asking.status, "This must not be empty." in page, ">Any tape?</textarea>" in page) == (400, True, True)
+    asking.post(at(cast, "/help"), title="Tape", details="Any tape?")
+    request = HelpRequest.objects.get()
+    helping.get(at(cast, "/help"))
+    page = helping.post(at(cast, f"/help/{request.id}/offer"), content="Yes")
+    assert "Give 10 to 1000 characters; these are 3." in page
+    helping.post(at(cast, f"/help/{request.id}/offer"), content="I have some, hall 2")
+    assert helping.address == at(cast, f"/messages/{Conversation.objects.get().id}")
+    asking.get(at(cast, "/help"))
+    asking.post(at(cast, f"/help/{request.id}/status"), status="closed")
+    request.refresh_from_db()
+    assert request.status == "closed"
+    assert "Offer help" not in helping.get(at(cast, "/help"))
+
+
+def test_a_form_of_somebody_else_changes_nothing(cast, direct):
+    theirs = Message.objects.get(conversation=direct)
+    visitor = Visitor(cast.attendee)
+    visitor.get(at(cast, f"/messages/{direct.id}"))
+    visitor.post(at(cast, f"/delete/{theirs.id}"))
+    theirs.refresh_from_db()
+    assert theirs.deleted_at is None
+    assert "does not allow it" in visitor.page
+
+
+def test_pages_cost_as_many_queries_for_many_as_for_few(cast, direct, django_assert_max_num_queries):
+    visitor = Visitor(cast.attendee)
+    for number in range(30):
+        conversations.send(direct.id, f"Number {number}", by=cast.mvp_dealer)
+    with django_assert_max_num_queries(70):
+        visitor.get(at(cast, f"/messages/{direct.id}"))
