@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Q
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, ConsoleSession, RecoveryCode, SecondFactor, User
 from accounts.personal import FORMER_MEMBER
 
 # Answers that are kept for a day, under hashes that name nobody: found by the id in them. Bytes, which the ORM cannot
@@ -36,6 +36,11 @@ def export(user: User) -> dict[str, Any]:
         "tokens": list(
             user.tokens.order_by("created_at").values("id", "label", "created_at", "expires_at", "revoked_at")
         ),
+        "console_sessions": list(
+            ConsoleSession.objects.filter(user=user)
+            .order_by("created_at")
+            .values("id", "agent", "address", "created_at", "seen_at", "ended_at")
+        ),
         "audit": audited.values("at", "actor_id", "action", "object_type", "object_id", "event_id").iterator(),
     }
 
@@ -44,7 +49,13 @@ def erase(user: User) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_ANSWERS, [str(user.id)])
         gone = cursor.rowcount
-    return gone + _forget_sessions(user) + _forget_names(user)
+    return gone + _forget_sessions(user) + _forget_console(user) + _forget_names(user)
+
+
+def _forget_console(user: User) -> int:
+    """From where and with which browser they were signed in, and what let them in besides the password."""
+    theirs = (model.objects.filter(user=user) for model in (ConsoleSession, RecoveryCode, SecondFactor))
+    return sum(rows.delete()[0] for rows in theirs)
 
 
 def _forget_sessions(user: User) -> int:

@@ -82,7 +82,7 @@ def test_a_form_without_the_mark_of_its_page_does_nothing(attendee):
 def test_the_demo_is_one_click_away_and_only_there(db, settings, client):
     settings.DEMO = True
     page = client.get("/").content.decode()
-    assert page.count('action="/sign-in"') == 7
+    assert page.count('action="/sign-in"') == 9
     settings.DEMO = False
     assert 'action="/sign-in"' not in client.get("/").content.decode()
 

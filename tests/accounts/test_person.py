@@ -16,13 +16,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import personal, tokens
-from accounts.models import AuditEntry, Token, User
+from accounts.models import AuditEntry, ConsoleSession, Token, User
 from broadcasts.models import Broadcast
 from events.models import Block, Event, HelpRequest, Membership
 from messaging import messages, publishing, tasks
 from messaging.models import Callback, Conversation, Delivery, Message, OptOut, Text
 from messaging.sms import forgetting, inbound
-from moderation.models import Appeal, Case, Sanction
+from moderation.models import Appeal, Case, CaseNote, Sanction
 from rollout.models import Alarm, Flag
 from tests.conftest import join, make_user
 from tests.messaging.sms.conftest import hear
@@ -34,6 +34,8 @@ SIGNS = (CANARY, PHONE[1:])
 GONE, STAYS = "gone", "stays"
 # Columns in which something personal may stand, and what an erasure does to it.
 PERSONAL = {
+    "accounts_consolesession.address": GONE,
+    "accounts_consolesession.agent": GONE,
     "accounts_token.label": GONE,
     "accounts_user.avatar_url": GONE,
     "accounts_user.name": GONE,
@@ -58,6 +60,7 @@ PERSONAL = {
     # A phone that gets no texts, whoever has it.
     "messaging_optout.phone": STAYS,
     # What a decision stands on, and who looked at what for which reason: never changed.
+    "moderation_casenote.content": STAYS,
     "moderation_decision.note": STAYS,
     "moderation_evidence.body": STAYS,
     "moderation_report.details": STAYS,
@@ -73,6 +76,7 @@ NO_TABLES_OF_PEOPLE = (
 )  # fmt: skip
 # Hashes, and words of a list.
 NO_COLUMNS_OF_PEOPLE = {
+    "accounts_consolesession.session_key", "accounts_recoverycode.digest", "accounts_secondfactor.key",
     "accounts_token.digest", "api_keptanswer.content_type", "api_keptanswer.digest", "api_keptanswer.fingerprint",
     "broadcasts_broadcast.failure_reason", "broadcasts_broadcast.kind", "broadcasts_broadcast.quota_phase",
     "broadcasts_broadcast.roles", "broadcasts_broadcast.status", "broadcasts_broadcast.tags",
@@ -146,6 +150,7 @@ def person(cast, api, boss, settings) -> User:
     made.save()
     join(cast.event, made, "organizer", tags=[f"{CANARY}-tag"])
     tokens.issue(user=made, label=f"{CANARY} label")
+    ConsoleSession.objects.create(user=made, session_key="k" * 32, agent=f"{CANARY} browser", address=CANARY)
     client = Client()
     client.force_login(made)
     _writes(cast, made, api)
@@ -215,6 +220,8 @@ def _is_moderated(cast, made, api) -> None:
     case = f"/moderation/reports/{Case.objects.get().id}"
     assert moderator.post(f"{case}/transcript", {"reason": f"{CANARY} look"}).status_code == 200
     decision = {"decision": "actioned", "actions": [{"type": "warn"}], "note": f"{CANARY} note", "version": 1}
+    reported = Case.objects.latest("first_reported_at")
+    CaseNote.objects.create(case=reported, author=reported.sender, content=f"{CANARY} was spoken to")
     decided = moderator.post(f"{case}/decide", decision)
     assert decided.status_code == 200, decided.content
     messages.remove(Message.objects.get(content=f"{CANARY} group").id, reason=f"{CANARY} removed", by=cast.staff)
