@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Q
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, ConsoleSession, RecoveryCode, SecondFactor, User
 from accounts.personal import FORMER_MEMBER
 
 # Answers that are kept for a day, under hashes that name nobody: found by the id in them. Bytes, which the ORM cannot
@@ -21,7 +21,9 @@ _ANSWERS = "DELETE FROM api_keptanswer WHERE position(convert_to(%s, 'UTF8') IN 
 
 def export(user: User) -> dict[str, Any]:
     audited = AuditEntry.objects.filter(Q(actor_id=user.id) | Q(object_id=str(user.id))).order_by("at", "id")
+    seen = ConsoleSession.objects.filter(user=user).order_by("created_at")
     return {
+        "sessions": list(seen.values("agent", "address", "created_at", "seen_at", "ended_at")),
         "account": {
             "id": user.id,
             "username": user.username,
@@ -44,6 +46,8 @@ def erase(user: User) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_ANSWERS, [str(user.id)])
         gone = cursor.rowcount
+    for model in (ConsoleSession, SecondFactor, RecoveryCode):
+        gone += model.objects.filter(user=user).delete()[0]
     return gone + _forget_sessions(user) + _forget_names(user)
 
 

@@ -47,6 +47,7 @@ PARTS: dict[str, dict[str, str]] = {
         "Blocks": "events.block",
     },
     "Rollout": {
+        "Alarms": "rollout.alarm",
         "Flags": "rollout.flag",
         "Comparisons": "rollout.comparison",
         "Share and budget": "rollout.sampling",

@@ -53,7 +53,9 @@ class GateMiddleware:
         self.get_response = get_response
 
     def __call__(self, request):
-        if not request.path_info.startswith("/api/") and not self._is_fit(request):
+        # Prometheus asks by address.
+        is_page = not request.path_info.startswith("/api/") and request.path_info != "/metrics"
+        if is_page and not self._is_fit(request):
             return render(None, "problem.html", {"error": ValidationError([])}, status=400)
         return self.get_response(request)
 

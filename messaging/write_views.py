@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
 from api import answers
 from api.endpoints import Endpoint, one_trip
 from api.schema import operation
@@ -23,7 +22,8 @@ from messaging.serializers import (
 )
 
 
-def started(found: conversations.Started, viewer: User) -> HttpResponse:
+def started(found: conversations.Started, request: HttpRequest) -> HttpResponse:
+    viewer, request.schema_version = request.user, found.version
     return answers.created(
         {
             "conversation": shapes.conversation(found.conversation, viewer),
@@ -55,9 +55,9 @@ class EventConversations(Endpoint):
         body = self.body_or(lambda: access_event(event_id, by=me))
         content = body["content"]
         if "recipient_id" in body:
-            return started(conversations.start(event_id, body["recipient_id"], content, by=me), me)
+            return started(conversations.start(event_id, body["recipient_id"], content, by=me), request)
         group = conversations.start_group(event_id, body["recipient_ids"], content, title=body.get("title"), by=me)
-        return started(group, me)
+        return started(group, request)
 
 
 class HelpConversations(Endpoint):
@@ -73,7 +73,7 @@ class HelpConversations(Endpoint):
     @one_trip
     def post(self, request: HttpRequest, help_request_id: UUID) -> HttpResponse:
         body = self.body_or(lambda: access_help_request(help_request_id, by=request.user))
-        return started(conversations.offer_help(help_request_id, body["content"], by=request.user), request.user)
+        return started(conversations.offer_help(help_request_id, body["content"], by=request.user), request)
 
 
 class ConversationMessages(Endpoint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -91,6 +92,8 @@ class AlarmAdmin(OnlyShown):
         return render(request, "admin/rollout/doctor.html", shown)
 
     def runbook(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         shown = {
             **self.admin_site.each_context(request),
             "title": "What to do when an alarm is told",

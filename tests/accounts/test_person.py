@@ -16,13 +16,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import personal, tokens
-from accounts.models import AuditEntry, Token, User
+from accounts.models import AuditEntry, ConsoleSession, Token, User
 from broadcasts.models import Broadcast
 from events.models import Block, Event, HelpRequest, Membership
 from messaging import messages, publishing, tasks
 from messaging.models import Callback, Conversation, Delivery, Message, OptOut, Text
 from messaging.sms import forgetting, inbound
-from moderation.models import Appeal, Case, Sanction
+from moderation.models import Appeal, Case, CaseNote, Sanction
 from rollout.models import Alarm, Flag
 from tests.conftest import join, make_user
 from tests.messaging.sms.conftest import hear
@@ -34,6 +34,8 @@ SIGNS = (CANARY, PHONE[1:])
 GONE, STAYS = "gone", "stays"
 # Columns in which something personal may stand, and what an erasure does to it.
 PERSONAL = {
+    "accounts_consolesession.address": GONE,
+    "accounts_consolesession.agent": GONE,
     "accounts_token.label": GONE,
     "accounts_user.avatar_url": GONE,
     "accounts_user.name": GONE,
@@ -47,6 +49,8 @@ PERSONAL = {
     "events_helprequest.details": GONE,
     "events_helprequest.title": GONE,
     "events_membership.tags": GONE,
+    "messages.content": GONE,
+    "messages.flagged_reason": GONE,
     "messaging_callback.fields": GONE,
     "messaging_conversation.title": GONE,
     "messaging_message.content": GONE,
@@ -57,6 +61,8 @@ PERSONAL = {
     "moderation_sanction.lift_reason": GONE,
     # A phone that gets no texts, whoever has it.
     "messaging_optout.phone": STAYS,
+    # What moderators tell each other of a case, never changed.
+    "moderation_casenote.content": STAYS,
     # What a decision stands on, and who looked at what for which reason: never changed.
     "moderation_decision.note": STAYS,
     "moderation_evidence.body": STAYS,
@@ -64,15 +70,24 @@ PERSONAL = {
     "moderation_transcriptlook.reason": STAYS,
 }
 # Whom it is of stands inside what is signed: looked at in a test of its own.
-SEALED = {"accounts_user.password", "django_session.session_data", "django_session.session_key"}
+SEALED = {
+    "accounts_consolesession.session_key",
+    "accounts_secondfactor.key",
+    "accounts_user.password",
+    "django_session.session_data",
+    "django_session.session_key",
+}
 # Those of tables that hold nothing of members: what staff and operators set up, names of kinds, Django's own.
 NO_TABLES_OF_PEOPLE = (
     "accounts_auditentry", "api_webhook", "auth_", "django_content", "django_migrations", "events_event",
     "messaging_addressee", "messaging_logentry", "messaging_spend", "messaging_textstep", "messaging_delivery",
-    "moderation_casealert", "moderation_contentrule", "moderation_rulehit", "rollout_", "waffle_", "broadcasts_quota",
+    "legacy_", "moderation_casealert", "moderation_contentrule", "moderation_rulehit", "rollout_", "waffle_",
+    "broadcasts_quota",
 )  # fmt: skip
 # Hashes, and words of a list.
 NO_COLUMNS_OF_PEOPLE = {
+    "accounts_recoverycode.digest", "conversations.status", "messages.message_type", "messages.moderation_status",
+    "messages.status",
     "accounts_token.digest", "api_keptanswer.content_type", "api_keptanswer.digest", "api_keptanswer.fingerprint",
     "broadcasts_broadcast.failure_reason", "broadcasts_broadcast.kind", "broadcasts_broadcast.quota_phase",
     "broadcasts_broadcast.roles", "broadcasts_broadcast.status", "broadcasts_broadcast.tags",
@@ -151,11 +166,29 @@ def person(cast, api, boss, settings) -> User:
     _writes(cast, made, api)
     _is_texted(cast, made)
     _is_moderated(cast, made, api)
+    _was_there_before(cast, made)
     Block.objects.create(blocker=made, blocked=cast.dealer)
     Flag.objects.first().users.add(made)
     admin_log(boss, made)
     Alarm.objects.create(name="x", severity="info", words="1 of 2", began_at=timezone.now(), seen_at=timezone.now())
     return made
+
+
+def _was_there_before(cast, made) -> None:
+    """In the old tables, and in the console."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO public.conversations (id, requester_id, helper_id, status, created_at, updated_at)"
+            " VALUES (gen_random_uuid(), %s, %s, 'open', now(), now()) RETURNING id",
+            [made.id, cast.mvp_dealer.id],
+        )
+        (talk,) = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO public.messages (id, conversation_id, sender_id, recipient_id, content, flagged_reason)"
+            " VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)",
+            [talk, made.id, cast.mvp_dealer.id, f"{CANARY} old", f"{CANARY} flagged"],
+        )
+    ConsoleSession.objects.create(user=made, session_key="x", agent=f"{CANARY} agent", address=f"{CANARY}.address")
 
 
 def admin_log(boss, made) -> None:
@@ -217,6 +250,7 @@ def _is_moderated(cast, made, api) -> None:
     decision = {"decision": "actioned", "actions": [{"type": "warn"}], "note": f"{CANARY} note", "version": 1}
     decided = moderator.post(f"{case}/decide", decision)
     assert decided.status_code == 200, decided.content
+    CaseNote.objects.create(case=Case.objects.get(), author=cast.moderator, content=f"{CANARY} told")
     messages.remove(Message.objects.get(content=f"{CANARY} group").id, reason=f"{CANARY} removed", by=cast.staff)
     now = timezone.now()
     Appeal.objects.create(

@@ -124,7 +124,7 @@ def test_with_redis_away_it_tells_what_the_database_knows(scrape, monkeypatch):
 # More than enough for what there is, and little for Prometheus.
 MOST_SERIES_OF_ALL = 100_000
 NAMED = {"method", "route", "status", "model", "outcome", "type", "source", "found", "flag", "state", "reason", "code",
-         "heard", "kind", "upto", "version", "task", "queue", "of", "role", "phase", "alarm"}  # fmt: skip
+         "heard", "kind", "upto", "version", "task", "queue", "of", "role", "phase", "alarm", "call"}  # fmt: skip
 
 
 def test_every_label_takes_declared_values_of_a_known_kind():

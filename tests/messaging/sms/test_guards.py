@@ -92,7 +92,8 @@ TRIGGERS = {
     "text_moves_forward": never_comes_back,
     "text_move_is_told": is_told,
     "textstep_is_append_only": lambda s: refused(lambda: TextStep.objects.update(cause="other")),
-    "callback_is_append_only": lambda s: refused(lambda: Callback.objects.update(sid="SM3")),
+    "callback_is_append_only": lambda s: refused(lambda: Callback.objects.all().delete()),
+    "callback_is_fixed": lambda s: refused(lambda: Callback.objects.update(sid="SM3")),
 }
 
 
