@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from celery import current_app
 from celery.signals import task_postrun, task_prerun
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
@@ -20,7 +23,10 @@ QUEUES = tuple(queue.name for queue in settings.CELERY_TASK_QUEUES)
 
 def task_names() -> list[str]:
     """the names of our tasks"""
-    current_app.loader.import_default_modules()
+    # Not by Celery's own way: that sets Django up anew, logs too, and a worker's would be lost from then on.
+    for app in apps.get_app_configs():
+        if find_spec(f"{app.name}.tasks"):
+            import_module(f"{app.name}.tasks")
     return sorted(name for name in current_app.tasks if not name.startswith("celery."))
 
 

@@ -98,6 +98,9 @@ def test_and_logs_it_until_it_ends(db, lines, monkeypatch):
     monkeypatch.setattr("api.health.note", lambda key: logging.getLogger("at.work").info("noted"))
     before = logs.context.get()
     canary.apply(headers={tracks.HEADER: ORIGIN})
+    logging.getLogger("afterwards").info("idle")
     said = {line["logger"]: line for line in lines()}
+    # That a task was counted leaves the logs as they are.
+    assert "request_id" not in said["afterwards"]
     assert (said["at.work"]["request_id"], said["at.work"]["task"]) == (ORIGIN, canary.name)
     assert logs.context.get() == before
