@@ -37,26 +37,6 @@ LOAD = 4
 steps = Steps()
 
 
-class Dribble:
-    """In the place of the stream process: says one word, and the next when it is told to."""
-
-    def __init__(self):
-        self.go_on = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        client, _ = self.listener.accept()
-        with client:
-            client.recv(65536)
-            client.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: 1\n\n"
-            )
-            self.go_on.wait(PATIENCE)
-            client.sendall(b"data: 2\n\n")
-
-
 class Site:
     """Two web hosts, which are ports of this machine, behind nginx; between them and PostgreSQL a pool of three."""
 
@@ -75,9 +55,11 @@ class Site:
             self.start(free_port())
         for web in self.hosts.values():
             wait_until(web.is_ready)
-        self.stream = Dribble()
+        stream_port = free_port()
+        self.process(stack, "-m config.stream", CALLBOARD_STREAM_PORT=str(stream_port))
+        wait_until(lambda: does_listen(stream_port))
         addresses = [f"127.0.0.1:{port}" for port in self.hosts]
-        self.front = stack.enter_context(nginx(web=addresses, stream=[f"127.0.0.1:{self.stream.port}"]))
+        self.front = stack.enter_context(nginx(web=addresses, stream=[f"127.0.0.1:{stream_port}"]))
         stack.callback(self.stop)
 
     @staticmethod
@@ -89,6 +71,21 @@ class Site:
         stack.callback(server.terminate)
         wait_until(lambda: does_listen(port))
         return f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+
+    def process(self, stack: ExitStack, words: str, **more: str) -> subprocess.Popen:
+        """Python, run with these words beside the web hosts, for as long as the stack is open."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
+        kept |= {"DJANGO_SETTINGS_MODULE": "config.settings", "SECRET_KEY": settings.SECRET_KEY}
+        started = subprocess.Popen(
+            [sys.executable, *words.split()],
+            cwd=REPOSITORY,
+            env=kept | self.environment | more,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        stack.callback(started.wait, PATIENCE)
+        stack.callback(started.kill)
+        return started
 
     def start(self, port: int) -> None:
         self.hosts[port] = Web(PORT=str(port), **self.environment)
@@ -144,14 +141,17 @@ def limits_count_the_address_that_nginx_sees(site):
 
 
 @steps.add
-def the_stream_is_not_held_back(site):
+def what_is_said_reaches_an_open_stream(site, talk, cast):
+    """Nothing on the way holds it back until there is more of it."""
     with socket.create_connection(("127.0.0.1", site.front.port), timeout=PATIENCE) as client:
-        client.sendall(request("GET", "/api/v1/stream"))
+        client.sendall(request("GET", "/api/v1/stream", **headers_of(cast.attendee)))
         answer = http.client.HTTPResponse(client)
         answer.begin()
-        assert answer.readline() == b"data: 1\n"
-        site.stream.go_on.set()
-        assert b"data: 2" in answer.read()
+        assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/event-stream")
+        path = f"/api/v1/conversations/{talk.id}/messages"
+        assert site.ask("POST", path, {"content": "Live"}, **headers_of(cast.mvp_dealer)).status == 201
+        while b'"Live"' not in (line := answer.readline()):
+            assert line, "it ended"
 
 
 @steps.for_each(length=(300_000, 7_000_000))
@@ -225,16 +225,7 @@ def a_deploy_host_by_host_fails_no_request(site, talk, cast):
     assert len(kept) == len(said), "each once"
 
 
-def worker(site: Site, name: str) -> subprocess.Popen:
-    words = f"-m celery -q -A config.celery worker -Q celery -n {name}@%h --pool solo --without-gossip --without-mingle"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
-    return subprocess.Popen(
-        [sys.executable, *words.split()],
-        cwd=REPOSITORY,
-        env=kept | {"DJANGO_SETTINGS_MODULE": "config.settings", "SECRET_KEY": settings.SECRET_KEY} | site.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+WORKER = "-m celery -q -A config.celery worker -Q celery -n {}@%h --pool solo --without-gossip --without-mingle"
 
 
 @steps.add
@@ -250,17 +241,12 @@ def workers_of_two_hosts_do_each_others_work(site, cast):
         assert site.ask("POST", path, body, **headers).status == 201
         wait_until(lambda: Delivery.objects.count() == before + 2)
 
-    workers = [worker(site, "one"), worker(site, "two")]
-    try:
+    with ExitStack() as stack:
+        one, _ = (site.process(stack, WORKER.format(name)) for name in ("one", "two"))
         announce()
-        for left in workers[:1]:
-            left.kill()
-            left.wait(PATIENCE)
+        one.kill()
+        one.wait(PATIENCE)
         announce()
-    finally:
-        for each in workers:
-            each.kill()
-            each.wait(PATIENCE)
 
 
 @steps.add
