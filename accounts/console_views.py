@@ -20,6 +20,7 @@ from api.errors import ApiError
 from api.requests import client_address
 
 ISSUER = "Callboard"
+SESSIONS_SHOWN = 20
 
 
 @never_cache
@@ -71,7 +72,7 @@ def _next(request: HttpRequest) -> str:
 
 def me(request: HttpRequest) -> HttpResponse:
     factor = second_factor.confirmed(request.user)
-    mine = console_sessions.live(ConsoleSession.objects.filter(user=request.user)).order_by("-seen_at")
+    mine = console_sessions.live(ConsoleSession.objects.filter(user=request.user)).order_by("-seen_at")[:SESSIONS_SHOWN]
     context = {
         **admin.site.each_context(request),
         "title": "Your sign-in",

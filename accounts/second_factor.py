@@ -37,6 +37,8 @@ def pass_on(request: HttpRequest) -> None:
     """This session has shown it. With a new key, so that one known before is worth nothing."""
     request.session.cycle_key()
     request.session[PASSED] = str(request.user.pk)
+    # From now on it can be ended.
+    console_sessions.note(request)
 
 
 def confirmed(user: User) -> SecondFactor | None:

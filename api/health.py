@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 
+import orjson
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -17,7 +18,7 @@ from api import redis
 
 CANARY = "health:canary"
 BEAT = "health:beat"
-STREAM = "health:stream"
+STREAM, STREAMS = "health:stream", "health:streams"
 
 # A canary flies every five seconds; one that is older than this is asked for again, and waited for.
 FRESH_SECONDS = 10
@@ -107,7 +108,19 @@ def beat() -> str:
 
 
 def stream() -> str:
-    return _recent(STREAM, STREAM_SILENCE_SECONDS, "the stream process")
+    seen = _recent(STREAM, STREAM_SILENCE_SECONDS, "the stream process")
+    processes = _stream_processes()
+    if any(process["is_away"] for process in processes):
+        raise Failed("a stream process cannot read the log")
+    return f"{seen}, {sum(process['open'] for process in processes)} open"
+
+
+def _stream_processes() -> list[dict]:
+    """What each said last; one that has ended is forgotten."""
+    said = {name: orjson.loads(words) for name, words in redis.client().hgetall(STREAMS).items()}
+    if gone := [name for name, words in said.items() if words["at"] < time.time() - STREAM_SILENCE_SECONDS]:
+        redis.client().hdel(STREAMS, *gone)
+    return [words for name, words in said.items() if name not in gone]
 
 
 def replica_answers() -> str:

@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 
 def wanted(root: Path) -> dict[str, str | None]:
-    """Every text that pages put through gettext, with its plural, in the order of the code."""
+    """Every text that pages put through gettext, with its plural."""
     found: dict[str, str | None] = {}
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):

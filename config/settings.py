@@ -247,6 +247,8 @@ LOGIN_LIMIT_PER_ACCOUNT = 10
 LOGIN_LIMIT_PER_ADDRESS = 100
 # Open streams of one person in a stream process; devices and tabs have one each.
 STREAMS_PER_PERSON = read("CALLBOARD_STREAMS_PER_PERSON", whole_number(1, 10_000), 10)
+# How long the log is kept for who comes back to a stream.
+LOG_KEPT = timedelta(days=read("CALLBOARD_LOG_DAYS", whole_number(1, 3650), 7))
 BODY_LIMIT = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)
@@ -391,6 +393,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": float(SWEEP_SECONDS),
         "options": {"expires": 3 * SWEEP_SECONDS},
     },
+    "purge-log": {"task": "messaging.tasks.purge_log", "schedule": crontab(hour=3, minute=30)},
     "purge-notices": {"task": "api.tasks.purge_notices", "schedule": crontab(hour=3, minute=20)},
     "sweep-broadcasts": {
         "task": "broadcasts.tasks.sweep",

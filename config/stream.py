@@ -24,7 +24,7 @@ from config.asgi import serve
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 HEALTH_PATH, STREAM_PATH = "/api/health/live", "/api/v1/stream"
-STAMP_KEY = "health:stream"
+STAMP_KEY, FIGURES_KEY = "health:stream", "health:streams"
 STAMP_EVERY, STAMP_EXPIRES, REDIS_SECONDS = 5, 60, 3
 
 logger = logging.getLogger("callboard.stream")
@@ -67,7 +67,7 @@ class Process:
 
         await receive()
         self.streams = Application()
-        async with stamping(), self.streams.running():
+        async with stamping(self.streams.figures), self.streams.running():
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -81,11 +81,11 @@ async def answer(send, status: int, content_type: str, document: dict):
 
 
 @asynccontextmanager
-async def stamping():
+async def stamping(figures):
     client = redis.asyncio.from_url(
         settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
     )
-    task = asyncio.create_task(stamp_for_ever(client))
+    task = asyncio.create_task(stamp_for_ever(client, figures))
     try:
         yield
     finally:
@@ -96,11 +96,13 @@ async def stamping():
         await client.aclose()
 
 
-async def stamp_for_ever(client: redis.asyncio.Redis):
-    is_away = False
+async def stamp_for_ever(client: redis.asyncio.Redis, figures):
+    is_away, name = False, str(uuid7())
     while True:
         try:
             await client.set(STAMP_KEY, int(time.time()), ex=STAMP_EXPIRES)
+            await client.hset(FIGURES_KEY, name, orjson.dumps({"at": time.time(), **figures()}))
+            await client.expire(FIGURES_KEY, STAMP_EXPIRES)
         except (redis.RedisError, OSError) as error:
             if not is_away:
                 logger.warning("Redis is away: %s", type(error).__name__)

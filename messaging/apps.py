@@ -22,13 +22,14 @@ class MessagingConfig(AppConfig):
         )
         from messaging.demo import add_history
         from messaging.sms import checkup, conditions, signs, states
-        from messaging.stream import kinds
+        from messaging.stream import client_states, kinds
         from rollout import shadow
 
         frame.register_stream_place(pages.stream_place)
         help_requests.register_conversations(conversations.about)
         demo.register(add_history)
         diagrams.register("texts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
+        diagrams.register("stream-client", client_states.TRANSITIONS, beginnings=client_states.BEGINNINGS)
         health.register("texts", signs.outbox)
         health.register("texts_worker", signs.worker)
         kinds.register_all()

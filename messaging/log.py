@@ -6,11 +6,18 @@ What a person's own writes tell, the functions of the database write; this is fo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
 from api.database import as_owner
-from messaging.models import LogEntry
+from messaging.models import LogEntry, LogFloor
+
+BATCH = 10_000
 
 
 def add(
@@ -40,3 +47,24 @@ def add_for_people(kind: str, *, event_id: UUID, data: Mapping[UUID, dict[str, A
         LogEntry.objects.bulk_create(
             [LogEntry(kind=kind, event_id=event_id, user_id=person, data=said) for person, said in data.items()]
         )
+
+
+def purge(*, batch: int = BATCH) -> int:
+    """Forgets what is older than is kept; how many rows. Whoever comes back by an older id is told to begin anew."""
+    removed = 0
+    while found := _purge_batch(batch):
+        removed += found
+    return removed
+
+
+@transaction.atomic
+def _purge_batch(batch: int) -> int:
+    """In the order of transactions, and in the same one since when the log is whole."""
+    rows = LogEntry.objects.order_by("xid", "id").values_list("xid", "created_at")[:batch]
+    until = timezone.now() - settings.LOG_KEPT
+    old = [xid for xid, _ in takewhile(lambda row: row[1] < until, rows)]
+    if not old:
+        return 0
+    LogFloor.objects.update_or_create(id=1, defaults={"xid": old[-1] + 1})
+    removed, _ = LogEntry.objects.filter(xid__lte=old[-1]).delete()
+    return removed

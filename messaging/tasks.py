@@ -5,7 +5,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from api import health, periodic, wakeups
-from messaging import personal
+from messaging import log, personal
 from messaging.publishing import SEND_TEXTS
 from messaging.sms import claims, forgetting, reconciliation, sending, signs
 
@@ -35,6 +35,13 @@ def reconcile_texts() -> None:
 def text_canary() -> None:
     """Shows that a worker of the texts' queue takes tasks and finishes them."""
     health.note(signs.CANARY)
+
+
+@shared_task(ignore_result=True)
+def purge_log() -> None:
+    with periodic.alone("log") as is_alone:
+        if is_alone:
+            log.purge()
 
 
 @shared_task(ignore_result=True)

@@ -112,7 +112,11 @@ def _across(columns: Sequence[tuple[str, object]], slot: float) -> list[Tick]:
 
 def _up(top: float) -> list[Tick]:
     parts = 4 if top >= 4 else max(int(top), 1)
-    return [Tick(_y(top * part / parts, top), f"{top * part / parts:,g}") for part in range(parts + 1)]
+    return [Tick(_y(top * part / parts, top), _short(top * part / parts)) for part in range(parts + 1)]
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
 def _y(value: float, top: float) -> float:
@@ -123,8 +127,8 @@ def _round_up(value: float) -> float:
     """To a number whose quarters people read."""
     if value <= 4:
         return max(math.ceil(value), 1)
-    power = 10 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 2, 4, 8, 10) if value <= power * step)
+    power = 10 ** math.floor(math.log10(value / 4))
+    return next(4 * power * step for step in (1, 2, 3, 4, 5, 6, 8, 10) if value <= 4 * power * step)
 
 
 def _plain(value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,9 @@ _SAID = {
 def of(case: Case, *, by: User) -> dict[str, Any]:
     message = Message.objects.get(id=case.message_id)
     frozen = evidence.shown(case.evidence, by)
+    for said in (*frozen["context"], frozen["message"]):
+        # Kept as text, in UTC; shown in the zone of whoever looks.
+        said["at"] = datetime.fromisoformat(said["created_at"])
     is_open = case.status in OPEN
     is_mine = case.status == Status.REVIEWED and case.claimed_by_id == by.id
     may_work = queue.may_work(case, by)

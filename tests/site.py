@@ -1,4 +1,4 @@
-"""The whole site as a browser meets it: web and stream process behind the front, on the database and Redis of the test."""
+"""The whole site as a browser meets it: web and stream behind the front, on the database and Redis of the test."""
 
 from __future__ import annotations
 

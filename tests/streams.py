@@ -171,3 +171,37 @@ class Listening:
         self.is_over.wait(PATIENCE)
         self.connection.close()
         return self
+
+
+@contextmanager
+def site(folder: str) -> Iterator[str]:
+    """Front, web and stream as script/server runs them; the address of the front."""
+    port, parts = free_port(), urlsplit(settings.DATABASE_URL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")} | {
+        "PORT": str(port),
+        "DATABASE_URL": urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}")),
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "CALLBOARD_WEB_SOCKET": f"{folder}/web",
+        "CALLBOARD_STREAM_SOCKET": f"{folder}/stream",
+        "CALLBOARD_WEB_WORKERS": "1",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"config.{name}"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for name in ("web", "stream", "front")
+    ]
+    try:
+        wait_until(lambda: all(map(does_listen, (f"{folder}/web", f"{folder}/stream", port))))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(PATIENCE)

@@ -28,6 +28,8 @@ EVERY_SECONDS = 0.25
 # For an answer; a copy that takes longer for a page is no help to anybody.
 PATIENCE_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# Of what was seen of the primary; a copy further behind than that has no lag that anybody would put up with.
+MOST_SEEN = 2400
 
 # Flushed: what has not reached the disk here is not sent there either, and nobody has been told of it.
 PRIMARY_POSITION = "SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint AS position"
@@ -82,7 +84,7 @@ class Lag:
     """How long ago the primary was where the copy is now, from what was seen of both."""
 
     def __init__(self):
-        self._seen: deque[tuple[float, int]] = deque()
+        self._seen: deque[tuple[float, int]] = deque(maxlen=MOST_SEEN)
 
     def behind(self, asked_at: float, primary: int, copy: int) -> float | None:
         """Seconds; None where the copy has not come to anything that was seen."""

@@ -87,7 +87,7 @@ STATES = ["detached", "attached", "backfilled", "verified", "cut_over", "retired
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies = [("messaging", "0015_older_schema_beside"), ("rollout", "0003_flags_that_are_off")]
+    dependencies = [("messaging", "0015_older_schema_beside")]
     operations = [
         migrations.CreateModel(
             name="Bridge",

@@ -1,3 +1,1 @@
-    SELECT each.number, each.entry, person.id AS user_id
-    FROM unnest(%s::integer[], %s::bigint[]) AS each (number, entry)
-    CROSS JOIN unnest(%s::uuid[]) AS person (id)
+CROSS JOIN unnest(%s::uuid[]) AS candidate (user_id)

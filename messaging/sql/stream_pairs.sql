@@ -1,2 +1,1 @@
-    SELECT pair.number, pair.entry, pair.user_id
-    FROM unnest(%s::integer[], %s::bigint[], %s::uuid[]) AS pair (number, entry, user_id)
+JOIN unnest(%s::integer[], %s::uuid[]) AS candidate (number, user_id) ON candidate.number = told.number

@@ -34,6 +34,10 @@ class Application:
         yield from self.hub.listeners
         yield from list(self.hub.joining)
 
+    def figures(self) -> dict:
+        """For /api/health: how many are open here, and whether the log can be read."""
+        return {"open": len(self.hub.listeners) + len(self.hub.joining), "is_away": self.hub.is_away}
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         work = (

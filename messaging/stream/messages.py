@@ -32,16 +32,16 @@ def messages(entries: Sequence[Entry], listeners: Collection[str]) -> Iterable[A
     items = [WORDING, list({entries[number].message_id for number in wanted})]
     answered: list[Answered] = [(Ask((statement("stream_items"), items)), heard.take_items)]
     if pairs:
-        values = [
-            [number for number, _ in pairs],
-            [entries[number].id for number, _ in pairs],
-            [who for _, who in pairs],
-        ]
-        answered.append((Ask((statement("stream_hearers", candidates="stream_pairs"), values)), heard.take_hearers))
+        numbers_of, people = map(list, zip(*pairs, strict=True))
+        answered.append((_hearers("stream_pairs", entries, set(numbers_of), numbers_of, people), heard.take_hearers))
     if everyone:
-        values = [everyone, [entries[number].id for number in everyone], list(listeners)]
-        answered.append((Ask((statement("stream_hearers", candidates="stream_everyone"), values)), heard.take_hearers))
+        answered.append((_hearers("stream_everyone", entries, everyone, list(listeners)), heard.take_hearers))
     return answered
+
+
+def _hearers(candidates: str, entries: Sequence[Entry], numbers: Collection[int], *who: list) -> Ask:
+    rows = [entries[number].id for number in numbers]
+    return Ask((statement("stream_hearers", candidates=candidates), [list(numbers), rows, *who]))
 
 
 class Heard:

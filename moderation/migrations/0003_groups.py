@@ -86,5 +86,7 @@ class Migration(migrations.Migration):
         ("broadcasts", "0001_broadcasts_and_quotas"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
+        # Whose flags name groups: their tables go after the groups are taken away.
+        ("waffle", "0004_update_everyone_nullbooleanfield"),
     ]
     operations = [migrations.RunPython(make_groups, drop_groups)]

@@ -68,8 +68,9 @@ def test_a_broadcast_takes_its_time_limit_with_it(phones, told):  # noqa: F811
     assert set(Text.objects.values_list("valid_until", flat=True)) == {until}
 
 
-def test_the_author_hears_how_texts_get_on(phones, told):  # noqa: F811
+def test_the_author_hears_how_texts_get_on(phones, told, monkeypatch):  # noqa: F811
     cast = phones
+    monkeypatch.setattr(progress, "SETTLED", timedelta(0))
     broadcast = finish(accept(cast, sms=True, confirm=True))
 
     def heard() -> list[dict]:

@@ -79,4 +79,3 @@ def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
         )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
     assert "[100%]" in ran.stdout
-    print(ran.stdout)

@@ -9,47 +9,32 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import redis
+from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from accounts import tokens
 from config.environment import REPOSITORY
-from messaging.models import Message
+from messaging.models import Delivery, Message
 from tests.chaos.house import redis_program
 from tests.messaging.conftest import start
 from tests.nginx import nginx
-from tests.pooler import pgbouncer
+from tests.pooler import pgbouncer, program
+from tests.steps import Steps
 from tests.waiting import PATIENCE, does_listen, free_port, wait_until
 from tests.web import Answer, Web, read_answer, request
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 PASSWORD = "of-redis"
 LOAD = 4
-
-
-class Dribble:
-    """In the place of the stream process: says one word, and the next when it is told to."""
-
-    def __init__(self):
-        self.go_on = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        client, _ = self.listener.accept()
-        with client:
-            client.recv(65536)
-            client.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: 1\n\n"
-            )
-            self.go_on.wait(PATIENCE)
-            client.sendall(b"data: 2\n\n")
+steps = Steps()
 
 
 class Site:
@@ -70,9 +55,11 @@ class Site:
             self.start(free_port())
         for web in self.hosts.values():
             wait_until(web.is_ready)
-        self.stream = Dribble()
+        stream_port = free_port()
+        self.process(stack, "-m config.stream", CALLBOARD_STREAM_PORT=str(stream_port))
+        wait_until(lambda: does_listen(stream_port))
         addresses = [f"127.0.0.1:{port}" for port in self.hosts]
-        self.front = stack.enter_context(nginx(web=addresses, stream=[f"127.0.0.1:{self.stream.port}"]))
+        self.front = stack.enter_context(nginx(web=addresses, stream=[f"127.0.0.1:{stream_port}"]))
         stack.callback(self.stop)
 
     @staticmethod
@@ -84,6 +71,21 @@ class Site:
         stack.callback(server.terminate)
         wait_until(lambda: does_listen(port))
         return f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+
+    def process(self, stack: ExitStack, words: str, **more: str) -> subprocess.Popen:
+        """Python, run with these words beside the web hosts, for as long as the stack is open."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
+        kept |= {"DJANGO_SETTINGS_MODULE": "config.settings", "SECRET_KEY": settings.SECRET_KEY}
+        started = subprocess.Popen(
+            [sys.executable, *words.split()],
+            cwd=REPOSITORY,
+            env=kept | self.environment | more,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        stack.callback(started.wait, PATIENCE)
+        stack.callback(started.kill)
+        return started
 
     def start(self, port: int) -> None:
         self.hosts[port] = Web(PORT=str(port), **self.environment)
@@ -100,22 +102,22 @@ class Site:
             return read_answer(client)
 
 
-@pytest.fixture(scope="module")
-def site(django_db_setup, _own_redis_database, tmp_path_factory):
-    with ExitStack() as stack:
-        yield Site(stack, tmp_path_factory.mktemp("site"))
-
-
 @pytest.fixture
-def talk(site, transactional_db, cast):
-    return start(cast, cast.mvp_dealer, cast.attendee)
+def site(transactional_db, tmp_path) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield Site(stack, tmp_path)
+
+
+def test_production(site, cast, subtests):
+    steps.run(subtests, site=site, cast=cast, talk=start(cast, cast.mvp_dealer, cast.attendee))
 
 
 def headers_of(user) -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens.issue(user=user)[1]}"}
 
 
-def test_a_message_goes_through_all_of_it(site, talk, cast):
+@steps.add
+def a_message_goes_through_all_of_it(site, talk, cast):
     headers = headers_of(cast.attendee)
     said = site.ask("POST", f"/api/v1/conversations/{talk.id}/messages", {"content": "Hi"}, **headers)
     assert said.status == 201, said.body
@@ -126,7 +128,8 @@ def test_a_message_goes_through_all_of_it(site, talk, cast):
         stranger.ping()
 
 
-def test_limits_count_the_address_that_nginx_sees(site, transactional_db):
+@steps.add
+def limits_count_the_address_that_nginx_sees(site):
     left = []
     for number in range(2):
         forged = dict.fromkeys(("X_Real_IP", "X_Forwarded_For", "Forwarded"), f"203.0.113.{number}")
@@ -137,18 +140,22 @@ def test_limits_count_the_address_that_nginx_sees(site, transactional_db):
     assert left == [1, 1], "two addresses that a client claims are one"
 
 
-def test_the_stream_is_not_held_back(site):
+@steps.add
+def what_is_said_reaches_an_open_stream(site, talk, cast):
+    """Nothing on the way holds it back until there is more of it."""
     with socket.create_connection(("127.0.0.1", site.front.port), timeout=PATIENCE) as client:
-        client.sendall(request("GET", "/api/v1/stream"))
+        client.sendall(request("GET", "/api/v1/stream", **headers_of(cast.attendee)))
         answer = http.client.HTTPResponse(client)
         answer.begin()
-        assert answer.readline() == b"data: 1\n"
-        site.stream.go_on.set()
-        assert b"data: 2" in answer.read()
+        assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/event-stream")
+        path = f"/api/v1/conversations/{talk.id}/messages"
+        assert site.ask("POST", path, {"content": "Live"}, **headers_of(cast.mvp_dealer)).status == 201
+        while b'"Live"' not in (line := answer.readline()):
+            assert line, "it ended"
 
 
-@pytest.mark.parametrize("length", [300_000, 7_000_000], ids=["for the API", "for nginx"])
-def test_what_is_too_large_is_a_problem_document(site, transactional_db, length):
+@steps.for_each(length=(300_000, 7_000_000))
+def what_is_too_large_is_a_problem_document(site, length):
     with socket.create_connection(("127.0.0.1", site.front.port), timeout=PATIENCE) as client:
         head = f"POST /api/v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n"
         client.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode())
@@ -161,6 +168,7 @@ def test_what_is_too_large_is_a_problem_document(site, transactional_db, length)
 
 def roll(site: Site, port: int) -> None:
     """deploy/roll-web as it is delivered; this test is what restarts the process."""
+    program("curl")
     asked, told = os.pipe(), os.pipe()
     command = ["bash", "-c", f"echo restart >&{asked[1]} && read -r done <&{told[0]}"]
     roller = subprocess.Popen(
@@ -184,9 +192,10 @@ def roll(site: Site, port: int) -> None:
     assert roller.wait(PATIENCE * 2) == 0
 
 
-def test_a_deploy_host_by_host_fails_no_request(site, talk, cast):
+@steps.add
+def a_deploy_host_by_host_fails_no_request(site, talk, cast):
     people = [headers_of(cast.attendee), headers_of(cast.mvp_dealer)]
-    is_over, wrong, said = threading.Event(), [], []
+    is_over, wrong, said, began = threading.Event(), [], [], timezone.now()
 
     def keep_on(number: int) -> None:
         path = f"/api/v1/conversations/{talk.id}/messages"
@@ -211,12 +220,37 @@ def test_a_deploy_host_by_host_fails_no_request(site, talk, cast):
         for thread in threads:
             thread.join()
     assert wrong == []
-    kept = {str(each) for each in Message.objects.values_list("id", flat=True)}
-    assert set(said) <= kept
-    assert len(kept) == len(said) + 1, "each once, and the first of the conversation"
+    kept = {str(each) for each in Message.objects.filter(created_at__gte=began).values_list("id", flat=True)}
+    assert kept == set(said)
+    assert len(kept) == len(said), "each once"
 
 
-def test_with_no_web_process_left_the_answer_keeps_its_shape(site, transactional_db):
+WORKER = "-m celery -q -A config.celery worker -Q celery -n {}@%h --pool solo --without-gossip --without-mingle"
+
+
+@steps.add
+def workers_of_two_hosts_do_each_others_work(site, cast):
+    path = f"/api/v1/events/{cast.event.id}/broadcasts"
+    body, headers = (
+        {"kind": "announcement", "content": "Doors open", "roles": ["attendee"]},
+        headers_of(cast.mvp_dealer),
+    )
+
+    def announce() -> None:
+        before = Delivery.objects.count()
+        assert site.ask("POST", path, body, **headers).status == 201
+        wait_until(lambda: Delivery.objects.count() == before + 2)
+
+    with ExitStack() as stack:
+        one, _ = (site.process(stack, WORKER.format(name)) for name in ("one", "two"))
+        announce()
+        one.kill()
+        one.wait(PATIENCE)
+        announce()
+
+
+@steps.add
+def with_no_web_process_left_the_answer_keeps_its_shape(site):
     site.stop()
     answer = site.ask("GET", "/api/v1/me")
     assert (answer.status, answer.json["code"]) == (503, "service_unavailable")

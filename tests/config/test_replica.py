@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
-from django.core.management import call_command
 
 from accounts import tokens
 from api import health, redis
 from api.replica import positions
+from api.replica.watch import Lag
 from messaging import conversations
 from tests.conftest import Cast, join, make_event, make_moderating_staff, make_user
 from tests.messaging.conftest import start
 from tests.replication import Pair, a_pair
+from tests.steps import Steps
 from tests.waiting import wait_until
 from tests.web import Web, web_process
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 WRITERS = 3
+steps = Steps()
 
 
 class World:
@@ -57,18 +61,16 @@ class Asked:
         return [item["content"] for item in answer.json["items"]]
 
 
-@pytest.fixture(scope="module")
-def world(pair, django_db_setup, django_db_blocker) -> World:
-    with django_db_blocker.unblock():
-        made = World()
-        pair.load()
-        call_command("flush", verbosity=0, interactive=False)
-    return made
+@pytest.fixture
+def world(transactional_db) -> World:
+    return World()
 
 
-@pytest.fixture(scope="module")
-def pair() -> Pair:
+@pytest.fixture
+def pair(world) -> Iterator[Pair]:
+    """It holds what the suite's database holds."""
     with a_pair() as made:
+        made.load()
         yield made
 
 
@@ -81,30 +83,21 @@ def web_of(pair: Pair, lag_seconds: int):
     )
 
 
-@pytest.fixture(scope="module")
-def patient(pair, world) -> Web:
-    """Puts up with a copy that is a minute behind."""
-    with web_of(pair, 60) as web:
-        yield web
+def test_a_replica(pair, world, subtests):
+    # One puts up with a copy that is a minute behind, the other with a second.
+    with web_of(pair, 60) as patient, web_of(pair, 1) as strict:
 
+        def ask(web: Web, name: str) -> Asked:
+            return Asked(web, world.tokens[name])
 
-@pytest.fixture(scope="module")
-def strict(pair, world) -> Web:
-    """Puts up with a second."""
-    with web_of(pair, 1) as web:
-        yield web
+        def make_whole() -> None:
+            """The copy is there and has everything, and what Redis knows is old enough to be believed."""
+            pair.catch_up()
+            redis.client().set(positions._ERA, 0)
+            wait_until(lambda: is_asked(patient))
+            wait_until(lambda: is_asked(strict))
 
-
-@pytest.fixture(autouse=True)
-def whole(pair, world, _fresh_counts):
-    """The copy is there and has everything, and what Redis knows is old enough to be believed."""
-    pair.catch_up()
-    redis.client().set(positions._ERA, 0)
-
-
-@pytest.fixture
-def ask(world):
-    return lambda web, name: Asked(web, world.tokens[name])
+        steps.run(subtests, before=make_whole, pair=pair, world=world, patient=patient, strict=strict, ask=ask)
 
 
 def state(web: Web) -> dict:
@@ -128,8 +121,8 @@ def say(asked: Asked, world: World, content: str) -> dict:
     return answer.json
 
 
-def test_others_reads_come_from_the_copy_and_ones_own_writes_are_always_seen(pair, world, patient, ask):
-    wait_until(lambda: is_asked(patient))
+@steps.add
+def others_reads_come_from_the_copy_and_ones_own_writes_are_always_seen(pair, world, patient, ask):
     writer, reader = ask(patient, "attendee"), ask(patient, "mvp_dealer")
     unread = f"/events/{world.event.id}/unread"
     before = reader("GET", unread).json
@@ -148,17 +141,17 @@ def test_others_reads_come_from_the_copy_and_ones_own_writes_are_always_seen(pai
     assert ask(patient, "organizer")("GET", unread).json["conversations"] == 0
 
 
-def test_what_is_said_since_a_message_is_never_asked_of_the_copy(pair, world, patient, ask):
-    wait_until(lambda: is_asked(patient))
+@steps.add
+def what_is_said_since_a_message_is_never_asked_of_the_copy(pair, world, patient, ask):
     with pair.held_back():
         say(ask(patient, "attendee"), world, "Since then")
         path = f"{lists(world)[0]}?since={world.seen}"
         assert ask(patient, "mvp_dealer").items(path)[-1] == "Since then"
 
 
-def test_a_refusal_is_the_primarys(pair, world, patient, ask):
+@steps.add
+def a_refusal_is_the_primarys(pair, world, patient, ask):
     """What is not there may only not have arrived yet."""
-    wait_until(lambda: is_asked(patient))
     with pair.held_back():
         begun = ask(patient, "organizer")(
             "POST", f"/events/{world.event.id}/conversations", {"recipient_id": world.ids["dealer"], "content": "Hi"}
@@ -166,8 +159,8 @@ def test_a_refusal_is_the_primarys(pair, world, patient, ask):
         assert ask(patient, "dealer").items(f"/conversations/{begun['id']}/messages") == ["Hi"]
 
 
-def test_what_changes_others_rights_holds_for_everybody_at_once(pair, world, patient, ask):
-    wait_until(lambda: is_asked(patient))
+@steps.add
+def what_changes_others_rights_holds_for_everybody_at_once(pair, world, patient, ask):
     said = say(ask(patient, "attendee"), world, "Buy gold")
     pair.catch_up()
     with pair.held_back():
@@ -176,8 +169,8 @@ def test_what_changes_others_rights_holds_for_everybody_at_once(pair, world, pat
         assert ask(patient, "mvp_dealer").items(lists(world)[1])[0] == "This message was removed by a moderator."
 
 
-def test_a_token_that_was_signed_out_is_refused_at_once(pair, world, patient, strict):
-    wait_until(lambda: is_asked(patient))
+@steps.add
+def a_token_that_was_signed_out_is_refused_at_once(pair, world, patient, strict):
     feed = lists(world)[0]
     secret = pair.on_primary("SELECT 'cb_' || repeat('A', 43)")
     pair.on_primary(
@@ -192,16 +185,37 @@ def test_a_token_that_was_signed_out_is_refused_at_once(pair, world, patient, st
         assert [here("GET", feed).status, there("GET", feed).status] == [401, 401]
 
 
-def test_with_redis_emptied_the_primary_is_asked(pair, world, patient, ask):
-    wait_until(lambda: is_asked(patient))
+@steps.add
+def with_redis_emptied_the_primary_is_asked(pair, world, patient, ask):
     with pair.held_back():
         say(ask(patient, "attendee"), world, "Before the flush")
         redis.client().flushdb()
         assert ask(patient, "attendee").items(lists(world)[0])[0] == "Before the flush"
 
 
-def test_a_copy_that_falls_behind_is_passed_over_and_shown(pair, world, strict, ask):
-    wait_until(lambda: is_asked(strict))
+@steps.add
+def row_security_holds_on_the_copy(pair, world):
+    with psycopg.connect(pair.copy_url) as opened:
+        for name, seen in (("attendee", True), ("mvp_dealer", True), ("organizer", False), ("stranger", False)):
+            opened.execute("SELECT callboard_enter(%s, NULL, NULL)", [world.ids[name]])
+            asked = "SELECT EXISTS (SELECT FROM messaging_message WHERE conversation_id = %s), current_user"
+            assert opened.execute(asked, [world.talk.id]).fetchone() == (seen, "callboard_api")
+            opened.rollback()
+
+
+def test_how_far_a_copy_is_behind_is_told_in_time():
+    lag = Lag()
+    assert lag.behind(0.0, 100, 90) is None, "it has not come to anything that was seen"
+    assert lag.behind(1.0, 200, 100) == 1.0
+    assert lag.behind(2.0, 300, 150) == 2.0
+    assert lag.behind(3.0, 300, 200) == 2.0
+    assert lag.behind(4.0, 300, 300) == 0.0
+    assert lag.behind(9.0, 300, 300) == 0.0
+    assert lag.behind(10.0, 400, 300) == 1.0
+
+
+@steps.add
+def a_copy_that_falls_behind_is_passed_over_and_shown(pair, world, strict, ask):
     reader, feed = ask(strict, "mvp_dealer"), lists(world)[0]
     with pair.held_back():
         say(ask(strict, "attendee"), world, "A while ago")
@@ -212,9 +226,8 @@ def test_a_copy_that_falls_behind_is_passed_over_and_shown(pair, world, strict, 
     wait_until(lambda: is_asked(strict))
 
 
-@pytest.mark.parametrize("fault", ["killed", "frozen"])
-def test_a_copy_that_dies_under_load_fails_no_request(pair, world, strict, ask, fault):
-    wait_until(lambda: is_asked(strict))
+@steps.for_each(fault=("killed", "frozen"))
+def a_copy_that_dies_under_load_fails_no_request(pair, world, strict, ask, fault):
     answered, is_over, wrong = [0] * WRITERS, threading.Event(), []
 
     def keep_on(number: int) -> None:

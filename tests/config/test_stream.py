@@ -113,7 +113,7 @@ def test_answers_its_health_with_redis_away_and_stamps_when_it_comes(folder, sta
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", "/api/v1/stream"), ("GET", "/"), ("POST", "/api/health/live"), ("GET", "/api/health/live/")],
+    [("GET", "/"), ("POST", "/api/health/live"), ("GET", "/api/health/live/")],
 )
 def test_everything_else_is_not_found(folder, start, method, target):
     path = f"{folder}/stream"

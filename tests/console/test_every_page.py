@@ -217,6 +217,19 @@ def test_pages_that_are_not_of_one_model(cast, people, world):
     assert client.post(reverse("admin:rollout_count_afresh")).status_code == 403
 
 
+def test_no_page_of_an_organizer_leads_where_they_may_not_go(cast, people, listed):
+    client = console(people["organizer"])
+    refused = set()
+    for name in listed:
+        if model_and_part(name) and expected(name, "o") == 200:
+            shown = client.get(address(name, cast)).content.decode()
+            main = shown[shown.index("<main") :]
+            for link in set(re.findall(r'href="(/admin/[^"?#]+)', main)):
+                if client.get(link).status_code in (403, 404):
+                    refused.add((name, link))
+    assert refused == set()
+
+
 def test_an_organizer_finds_their_own_event_and_no_other(cast, people, world):
     mine, elsewhere = console(people["organizer"]), console(people["organizer_elsewhere"])
     for model in (

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         source, loaded = folder / "django.po", folder / "django.mo"
         known = translations.read(source.read_text()) if source.exists() else {}
         entries = []
-        for text, plural in translations.wanted(settings.REPOSITORY).items():
+        for text, plural in sorted(translations.wanted(settings.REPOSITORY).items()):
             before = known.get(text)
             entries.append(translations.Entry(text, plural, before.said if before else ()))
         catalogue = translations.written(language, entries)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import IntegrityError, connection
+from django.utils import timezone
 
-from messaging import conversations
+from messaging import conversations, log
 from messaging.models import LogEntry, LogFloor
 from tests.streams import PATH, stream_process
 from tests.waiting import PATIENCE
@@ -186,3 +189,19 @@ def _is_cut(lazy: socket.socket) -> int:
 def _parameters() -> dict:
     parameters = connection.get_connection_params()
     return {name: parameters[name] for name in ("dbname", "user", "host", "port", "password") if name in parameters}
+
+
+def test_the_purge_forgets_what_is_old_and_notes_since_when_the_log_is_whole(talk, cast):
+    LogEntry.objects.update(created_at=timezone.now() - settings.LOG_KEPT - timedelta(minutes=1))
+    old = LogEntry.objects.order_by("-xid").first()
+    say(talk, cast.mvp_dealer, "new")
+    assert log.purge(batch=1) > 1
+    assert [entry.kind for entry in LogEntry.objects.all()] == ["message.created"]
+    assert LogFloor.objects.get().xid == old.xid + 1
+    assert log.purge() == 0
+
+
+def test_there_is_one_floor(db):
+    LogFloor.objects.create(xid=1)
+    with pytest.raises(IntegrityError, match="logfloor_is_one_row"):
+        LogFloor.objects.create(id=2, xid=1)
