@@ -72,7 +72,7 @@ def test_the_last_day_is_a_line_with_its_limit(operator):
     for hour in range(20):
         Reading.objects.create(at=now - timedelta(hours=hour, minutes=5), name="start_success", state="ok", value=0.9)
     page = page_of(operator)
-    assert page.count('<figure class="rollout-chart">') == 1
+    assert page.count('<figure class="rollout-chart"') == 1
     assert page.count("<circle") == 20
     assert 'class="limit"' in page
 
