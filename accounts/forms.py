@@ -24,7 +24,7 @@ class SignInForm(AdminAuthenticationForm):
             except NotAuthenticated:
                 raise self.get_invalid_login_error() from None
             except ApiError as error:
-                raise forms.ValidationError(error.detail, code=error.code) from None
+                raise forms.ValidationError(console.told(error), code=error.code) from None
             self.confirm_login_allowed(self.user_cache)
             audit.record(by=self.user_cache, action="admin_login", target=self.user_cache)
         return self.cleaned_data
