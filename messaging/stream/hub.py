@@ -89,6 +89,12 @@ class Hub:
             except AWAY as error:
                 self._note_away(error)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            except Exception as error:
+                # Whatever it was: streams that nobody writes to look like quiet ones, and nobody would come back.
+                logger.error("the log could not be told; all streams begin anew", exc_info=error)
+                self._note_away(error)
+                self._end_all("the log could not be told")
+                pause = LONGEST_PAUSE_SECONDS
             await asyncio.sleep(pause)
 
     async def _turn(self) -> None:
@@ -181,8 +187,11 @@ class Hub:
     def _begin_anew(self) -> None:
         """Everybody comes back by the last id, each for what they missed."""
         logger.warning("the log ran ahead of its reader; all streams begin anew")
+        self._end_all("the server fell behind")
+
+    def _end_all(self, why: str) -> None:
         for listener in (*self.listeners, *self.joining):
-            listener.end("the server fell behind")
+            listener.end(why)
         self._forget()
 
     def settle(self, listener: Listener) -> None:
