@@ -220,7 +220,9 @@ def test_a_page_from_before_the_last_sign_in_offers_to_send_it_again_and_no_othe
         assert Message.objects.get(sender=attendee).content == "Still here"
 
 
-@pytest.mark.parametrize("kept", ["x", "[]", '{"action": "//evil.example/", "fields": []}', '{"action": "/", "fields": 1}'])
+@pytest.mark.parametrize(
+    "kept", ["x", "[]", '{"action": "//evil.example/", "fields": []}', '{"action": "/", "fields": 1}']
+)
 def test_what_is_no_form_of_ours_is_not_offered(attendee, kept):
     visitor = Visitor()
     visitor.get("/sign-in")

@@ -7,8 +7,8 @@ from django.core.management import call_command
 
 from broadcasts import statistics
 from broadcasts.models import Broadcast, Quota
-from events.models import Event
 from events.access import Seat
+from events.models import Event
 from messaging.models import Delivery
 
 pytestmark = pytest.mark.django_db

@@ -89,7 +89,9 @@ def test_a_message_that_is_given_to_others_goes_there(attached, api, old, talk):
     assert differences() == []
 
 
-def test_a_message_that_was_given_to_others_while_nothing_was_attached_goes_there_with_the_backfill(attached, old, talk):
+def test_a_message_that_was_given_to_others_while_nothing_was_attached_goes_there_with_the_backfill(
+    attached, old, talk
+):
     said = old.say(talk, attached.mvp_dealer, attached.attendee, "Second")
     other = old.talk(attached.organizer, attached.attendee)
     bridge.rollback()
