@@ -34,6 +34,8 @@ PATIENCE_SECONDS = 10
 # Beat makes one every minute; one that has not arrived by the next is lost.
 LOST_SECONDS = 50
 FRESH_SECONDS = 30
+# While another is tried, what is known may be as old as this: beat's are younger.
+STALE_SECONDS = 90
 OLD_SECONDS = 300
 KEPT = timedelta(minutes=5)
 ARRIVED = (Text.State.SENT, Text.State.DELIVERED)
@@ -58,7 +60,13 @@ def advance() -> None:
         if _under_way():
             _end(is_well=False, words=f"did not arrive within {LOST_SECONDS} s: {_how_far(pending[0])}")
     _tidy()
-    begin()
+    try:
+        begin()
+    except Exception as error:
+        # It is told as lost: else nobody would hear that none is ever made.
+        _end(is_well=False, words=f"could not be ordered: {_cause(error)}")
+        if not isinstance(error, health.Failed):
+            raise
 
 
 def begin() -> tuple[UUID, float]:
@@ -74,7 +82,7 @@ def check() -> str:
     last = result()
     if last is None or time.time() - last["at"] > FRESH_SECONDS:
         last = _try_now() or last
-    if last is None:
+    if last is None or time.time() - last["at"] > STALE_SECONDS:
         raise health.Failed("is being tried; ask again in a moment")
     words = f"{last['words']}, {time.time() - last['at']:.0f} s ago"
     if not last["is_well"]:
@@ -107,13 +115,20 @@ def _try_now() -> dict | None:
     """One at a time, however many ask: the others are told what is known."""
     if not redis.client().set("check:broadcast:asked", 1, nx=True, ex=PATIENCE_SECONDS):
         return None
-    pending = _under_way() or begin()
+    pending = _under_way()
+    if pending is None or _is_over(*pending):
+        pending = begin()
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         if _note_if_arrived(*pending):
             return result()
         time.sleep(0.1)
     return {"is_well": False, "words": f"has not arrived: {_how_far(pending[0])}", "at": time.time(), "seconds": None}
+
+
+def _is_over(broadcast_id: UUID, began_at: float) -> bool:
+    """One that arrived a while ago says nothing of now, though it is noted only now."""
+    return time.time() - began_at > FRESH_SECONDS and _note_if_arrived(broadcast_id, began_at)
 
 
 def _under_way() -> tuple[UUID, float] | None:
@@ -151,6 +166,8 @@ def _order() -> UUID:
 
 def _people() -> User:
     """Nobody who could sign in; made once, and the phone as it is set now."""
+    if settings.CHECK_PHONE and User.objects.filter(phone=settings.CHECK_PHONE).exclude(id=RECIPIENT).exists():
+        raise health.Failed("CALLBOARD_CHECK_PHONE is the phone of somebody's account")
     far = datetime(9000, 1, 1, tzinfo=UTC)
     Event.objects.bulk_create(
         [Event(id=CHECK_EVENT, slug="broadcast-check", name="Broadcast check", starts_at=far, ends_at=far + KEPT)],
@@ -167,7 +184,8 @@ def _people() -> User:
         ],
         ignore_conflicts=True,
     )
-    User.objects.filter(id=RECIPIENT).exclude(phone=settings.CHECK_PHONE).update(phone=settings.CHECK_PHONE)
+    # Only who is active is texted; without a password and a token nobody signs in all the same.
+    User.objects.filter(id=RECIPIENT).update(phone=settings.CHECK_PHONE, is_active=settings.CHECK_PHONE is not None)
     return User.objects.get(id=SENDER)
 
 
@@ -204,6 +222,11 @@ def _how_far(broadcast_id: UUID) -> str:
     if not _is_in_feed(broadcast.message_id):
         return "its recipient's feed does not show it"
     return "its text was not sent"
+
+
+def _cause(error: Exception) -> str:
+    """The type alone: messages of drivers name hosts and users."""
+    return str(error) if isinstance(error, health.Failed) else type(error).__name__
 
 
 def _end(*, is_well: bool, words: str, took: float | None = None) -> None:

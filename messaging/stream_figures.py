@@ -1,7 +1,7 @@
 """What the live stream's processes say of themselves. Each calls these; they are added up over all of them.
 
-`connections.set(n)` whenever it changes, `lag.set(seconds)` with each look at the log (how old its newest entry was
-when it was handed on; the slowest process counts), `events.add(n, outcome=…)` for what was handed on or failed.
+`connections` each second, `lag` for how long the log could not be read (the slowest process counts), `events` for rows
+of the log that were told, and those that could not be.
 """
 
 from __future__ import annotations

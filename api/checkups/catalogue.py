@@ -61,18 +61,18 @@ def role() -> Iterator[Finding]:
 
 def policies() -> Iterator[Finding]:
     found = {
-        name: (is_on and is_forced, number)
-        for name, is_on, is_forced, number in _rows(
-            "SELECT relname::text, relrowsecurity, relforcerowsecurity,"
-            " (SELECT count(*) FROM pg_policy WHERE polrelid = pg_class.oid)"
+        name: (is_forced, policies or [])
+        for name, is_forced, policies in _rows(
+            "SELECT relname::text, relrowsecurity AND relforcerowsecurity,"
+            " (SELECT array_agg(polname::text) FROM pg_policy WHERE polrelid = pg_class.oid)"
             " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname = ANY(%s)",
             [guarded()],
         )
     }
-    loose = sorted(name for name in guarded() if not _is_guarded(*found.get(name, (False, 0))))
-    for name in loose:
-        yield fault(name, "has no row-level security in force: a forgotten filter shows everybody's rows", _LOOSE)
-    if not loose:
+    loose = [finding for name in sorted(guarded()) for finding in _loose(name, *found.get(name, (False, [])))]
+    open_to_all = list(_open_to_all())
+    yield from [*loose, *open_to_all]
+    if not loose and not open_to_all:
         yield good("row-level security", f"in force on {len(found)} tables")
 
 
@@ -80,11 +80,24 @@ def policies() -> Iterator[Finding]:
 LEAST_POLICIES = 2
 
 
-def _is_guarded(is_forced: bool, number: int) -> bool:
-    return is_forced and number >= LEAST_POLICIES
+def _loose(name: str, is_forced: bool, policies: list[str]) -> Iterator[Finding]:
+    if not is_forced:
+        words = "has no row-level security in force: a forgotten filter shows everybody's rows"
+        yield fault(name, words, f"ALTER TABLE {name} ENABLE and FORCE ROW LEVEL SECURITY. {MORE}")
+    elif len(policies) < LEAST_POLICIES:
+        words = f"has lost a policy ({', '.join(policies) or 'none'} left): calls see nothing of it"
+        yield fault(name, words, f"Make it again as its migration does. {MORE}")
 
 
-_LOOSE = "Somebody has taken it away. ALTER TABLE … ENABLE and FORCE ROW LEVEL SECURITY; see docs/database-role.md."
+def _open_to_all() -> Iterator[Finding]:
+    """Policies add up: one that lets everything through for others than the owner undoes all beside it."""
+    for name, policy in _rows(
+        "SELECT tablename::text, policyname::text FROM pg_policies WHERE schemaname = 'public'"
+        " AND permissive = 'PERMISSIVE' AND (qual = 'true' OR with_check = 'true')"
+        " AND roles <> ARRAY[current_user]::name[] ORDER BY 1, 2"
+    ):
+        words = f"its policy {policy} lets everybody's rows through"
+        yield fault(name, words, f"DROP POLICY {policy} ON {name}. {MORE}")
 
 
 def indexes() -> Iterator[Finding]:

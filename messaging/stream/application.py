@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
+from messaging import stream_figures
 from messaging.stream import frames
 from messaging.stream.database import Database
 from messaging.stream.door import Door
@@ -63,6 +64,8 @@ class Application:
         while True:
             await asyncio.sleep(1)
             turn = (turn + 1) % HEARTBEAT_SECONDS
+            stream_figures.connections.set(sum(1 for _ in self.everybody()))
+            stream_figures.lag.set(self.hub.behind())
             known = frames.chunk(frames.heartbeat(self.hub.place))
             plain = frames.chunk(frames.heartbeat(None))
             for listener in self.hub.listeners:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 
 import psycopg
 
+from messaging import stream_figures
 from messaging.stream import entries, frames, telling
 from messaging.stream.catching_up import CatchingUp
 from messaging.stream.database import Database
@@ -27,6 +29,9 @@ logger = logging.getLogger("callboard.stream")
 # What passes: the database does not answer.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
 POLL_SECONDS = 0.04
+# After so long without anything new, it asks less often: looking costs more than there is to see.
+QUIET_AFTER_SECONDS = 5
+QUIET_POLL_SECONDS = 0.12
 # Rows that are told in one question.
 MOST_AT_ONCE = 500
 # Rows that one look may find: more is there only after this process or the database stood still.
@@ -55,9 +60,11 @@ class Hub:
         self.floor = Cut(0, 0)  # what it does not hold is kept
         self.place: Place | None = None  # everything up to here is read; nowhere while nobody listens
         self.is_away = False
+        self._read_at = time.monotonic()
         self._wanted = asyncio.Event()
         self._looking: list[asyncio.Future] = []  # who waits for the next look at the log
         self._idle_since: float | None = None
+        self._new_at = 0.0
 
     async def look(self) -> Place:
         """Where the log is now: what was committed before is behind it. Somebody is about to listen."""
@@ -83,13 +90,23 @@ class Hub:
             try:
                 await self._turn()
                 self._note_away(None)
-                pause = POLL_SECONDS
+                pause = self._pause()
             except FellBehind:
                 self._begin_anew()
             except AWAY as error:
                 self._note_away(error)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            except Exception as error:
+                # Whatever it was: streams that nobody writes to look like quiet ones, and nobody would come back.
+                logger.error("the log could not be told; all streams begin anew", exc_info=error)
+                self._note_away(error)
+                self._end_all("the log could not be told")
+                pause = LONGEST_PAUSE_SECONDS
             await asyncio.sleep(pause)
+
+    def _pause(self) -> float:
+        is_quiet = not (self.joining or self._looking) and monotonic() - self._new_at > QUIET_AFTER_SECONDS
+        return QUIET_POLL_SECONDS if is_quiet else POLL_SECONDS
 
     async def _turn(self) -> None:
         looking, self._looking = self._looking, []
@@ -124,6 +141,8 @@ class Hub:
         # All of it before any is written: what fails on the way is asked again from the beginning.
         for one in await self.tell(batch.entries, self.listeners.people):
             self._write(one, batch.place_of(one.entry, one.part))
+        if batch.entries:
+            stream_figures.events.add(len(batch.entries), outcome="sent")
         return batch
 
     async def tell(self, found: Sequence[Entry], people: Collection[str]) -> list[Told]:
@@ -141,6 +160,7 @@ class Hub:
             # One that cannot be told must not stop all that come after it.
             if len(found) > 1:
                 return [one for entry in found for one in await self._tell([entry], people)]
+            stream_figures.events.add(outcome="failed")
             logger.error("row %s of the log cannot be told", found[0].id, exc_info=error)
             return []
 
@@ -153,6 +173,7 @@ class Hub:
     def _keep(self, batch: Batch) -> None:
         if not batch.entries:
             return
+        self._new_at = monotonic()
         self.kept.append(batch)
         self.kept_rows += len(batch.entries)
         while self.kept_rows > MOST_KEPT and len(self.kept) > 1:
@@ -181,8 +202,11 @@ class Hub:
     def _begin_anew(self) -> None:
         """Everybody comes back by the last id, each for what they missed."""
         logger.warning("the log ran ahead of its reader; all streams begin anew")
+        self._end_all("the server fell behind")
+
+    def _end_all(self, why: str) -> None:
         for listener in (*self.listeners, *self.joining):
-            listener.end("the server fell behind")
+            listener.end(why)
         self._forget()
 
     def settle(self, listener: Listener) -> None:
@@ -195,4 +219,10 @@ class Hub:
             logger.warning("the log cannot be read: %s", type(error).__name__)
         elif error is None and self.is_away:
             logger.warning("the log can be read again")
+        if error is None:
+            self._read_at = time.monotonic()
         self.is_away = error is not None
+
+    def behind(self) -> float:
+        """Seconds for which the log could not be read; nought while it can."""
+        return time.monotonic() - self._read_at if self.is_away else 0.0

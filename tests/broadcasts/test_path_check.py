@@ -22,6 +22,7 @@ from events.models import CHECK_EVENT, Event
 from messaging.models import Delivery, LogEntry, Message
 from rollout import alerts
 from rollout import figures as counted
+from tests.messaging.sms.conftest import drain, end_threads, told  # noqa: F401
 
 ADDRESS = "/api/health/broadcast"
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,6 +96,71 @@ def test_one_is_tried_at_a_time(worker, db):
     redis.client().set("check:broadcast:asked", 1)
     assert ask() == (503, "is being tried; ask again in a moment")
     assert Broadcast.objects.count() == 0
+
+
+def test_who_asks_beside_a_try_is_not_told_of_old_times(worker, db, monkeypatch):
+    assert ask()[0] == 200
+    worker.is_deaf = True
+    later(monkeypatch, path_check.STALE_SECONDS + 1)
+    redis.client().set("check:broadcast:asked", 1)
+    assert ask() == (503, "is being tried; ask again in a moment")
+
+
+def test_one_that_arrived_a_while_ago_is_no_proof(worker, db, monkeypatch):
+    """Beat's last one stands there, and since then the worker has gone."""
+    path_check.advance()
+    for thread in worker.threads:
+        thread.join()
+    worker.is_deaf = True
+    monkeypatch.setattr(path_check, "PATIENCE_SECONDS", 1)
+    later(monkeypatch, path_check.FRESH_SECONDS + 1)
+    assert ask() == (503, "has not arrived: no worker has handed it on, 0 s ago")
+
+
+# --- By text, too ------------------------------------------------------------------------------------
+
+PHONE = "+4915199900077"
+
+
+def test_with_a_phone_it_arrives_when_the_text_is_sent(worker, db, settings, told):  # noqa: F811
+    settings.CHECK_PHONE = PHONE
+    path_check.advance()
+    for thread in worker.threads:
+        thread.join()
+    pending = path_check._under_way()
+    assert not path_check._note_if_arrived(*pending)
+    assert path_check._how_far(pending[0]) == "its text was not sent"
+    drain()
+    end_threads()
+    assert told.texts_to(PHONE) == [path_check.CONTENT]
+    assert path_check._note_if_arrived(*pending)
+    assert path_check.result()["is_well"]
+    person = User.objects.get(id=path_check.RECIPIENT)
+    assert (person.has_usable_password(), person.tokens.exists(), person.is_staff) == (False, False, False)
+    settings.CHECK_PHONE = None
+    path_check._people()
+    person.refresh_from_db()
+    assert (person.phone, person.is_active) == (None, False)
+
+
+def test_a_phone_that_is_somebodys_is_told_and_breaks_nothing(worker, cast, settings):
+    settings.CHECK_PHONE = PHONE
+    User.objects.filter(id=cast.attendee.id).update(phone=PHONE)
+    words = "CALLBOARD_CHECK_PHONE is the phone of somebody's account"
+    assert ask() == (503, words)
+    path_check.advance()
+    assert path_check.probe() == alerts.firing(f"a broadcast for testing could not be ordered: {words}")
+    assert Broadcast.objects.count() == 0
+
+
+def test_that_none_can_be_made_is_told(worker, db, monkeypatch):
+    def fails() -> UUID:
+        raise OSError("the name of a host")
+
+    monkeypatch.setattr(path_check, "_order", fails)
+    with pytest.raises(OSError, match="host"):
+        path_check.advance()
+    assert path_check.probe() == alerts.firing("a broadcast for testing could not be ordered: OSError")
 
 
 def test_beat_makes_one_and_notes_it_with_the_next(worker, db, monkeypatch):
