@@ -441,6 +441,14 @@ def test_the_command_erases_only_when_it_is_told_to(person):
         call_command("person", "export", f"{CANARY}_username", stdout=out)
 
 
+def test_who_could_be_two_people_is_not_chosen_for_the_operator(cast):
+    make_user(str(cast.dealer.id))
+    for deed in (["export"], ["erase", "--yes"]):
+        with pytest.raises(CommandError, match="another's username"):
+            call_command("person", deed[0], str(cast.dealer.id), *deed[1:], stdout=StringIO())
+    assert User.objects.filter(name="Former member").count() == 0
+
+
 # --- Retention -----------------------------------------------------------------------------------------
 
 
