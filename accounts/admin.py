@@ -46,9 +46,20 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):
         ),
     )
 
-    @admin.display(description="phone", ordering="phone")
+    @admin.display(description="phone")
     def masked_phone(self, user: User) -> str:
         return phones.masked(user.phone) or "–"
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> tuple:
+        """Who may only look sees no whole phone, and nothing of a password."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return found
+        instead = {"phone": "masked_phone", "password": None}
+        return tuple(
+            (title, {**part, "fields": tuple(filter(None, (instead.get(name, name) for name in part["fields"])))})
+            for title, part in found
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple:
         fields = super().get_readonly_fields(request, obj)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accounts.models import User
+from api.errors import ApiError, RateLimited
 
 Enters = Callable[[User], bool]
 _ways_in: list[Enters] = []
@@ -19,3 +20,10 @@ def may_enter(person: User) -> bool:
     if not person.is_active:
         return False
     return person.is_staff or any(enters(person) for enters in _ways_in)
+
+
+def told(refused: ApiError) -> str:
+    """On a page there is no header that says how long to wait."""
+    if isinstance(refused, RateLimited):
+        return f"Too many attempts. Wait {refused.headers['Retry-After']} seconds."
+    return refused.detail

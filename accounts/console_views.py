@@ -44,7 +44,7 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
             second_factor.pass_on(request)
             return _page(request, "codes", "Your recovery codes", codes=codes, next=_next(request))
         except ApiError as refused:
-            error = refused.detail
+            error = console.told(refused)
     if has_one:
         return _page(request, "code", "Second factor", error=error)
     return _page(request, "set_up", "Set up your second factor", error=error, **_drawn(request))
@@ -99,7 +99,7 @@ def set_up_factor(request: HttpRequest) -> HttpResponse:
         try:
             second_factor.verify(request.user, request.POST.get("code", ""), address=client_address(request))
         except ApiError as refused:
-            messages.error(request, refused.detail)
+            messages.error(request, console.told(refused))
             return HttpResponseRedirect(reverse("admin:me"))
         second_factor.reset(request.user, by=request.user)
         return HttpResponseRedirect(reverse("admin:login"))
@@ -111,6 +111,6 @@ def new_codes(request: HttpRequest) -> HttpResponse:
     try:
         codes = second_factor.replace_codes(request.user, request.POST.get("code", ""), address=client_address(request))
     except ApiError as refused:
-        messages.error(request, refused.detail)
+        messages.error(request, console.told(refused))
         return HttpResponseRedirect(reverse("admin:me"))
     return _page(request, "codes", "Your recovery codes", codes=codes, next=reverse("admin:me"))

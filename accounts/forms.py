@@ -4,7 +4,7 @@ from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
-from accounts import audit, logins, names, phones
+from accounts import audit, console, logins, names, phones
 from accounts.models import User
 from api.errors import ApiError, NotAuthenticated
 from api.requests import client_address
@@ -24,10 +24,15 @@ class SignInForm(AdminAuthenticationForm):
             except NotAuthenticated:
                 raise self.get_invalid_login_error() from None
             except ApiError as error:
-                raise forms.ValidationError(error.detail, code=error.code) from None
+                raise forms.ValidationError(console.told(error), code=error.code) from None
             self.confirm_login_allowed(self.user_cache)
             audit.record(by=self.user_cache, action="admin_login", target=self.user_cache)
         return self.cleaned_data
+
+    def confirm_login_allowed(self, user: User) -> None:
+        """Also who organizes or moderates an event."""
+        if not console.may_enter(user):
+            raise self.get_invalid_login_error()
 
 
 class PersonFields(forms.ModelForm):

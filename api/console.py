@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import Model
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -59,6 +60,16 @@ class ConsoleAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nothing of Callboard is deleted in the console: it is switched off, removed, revoked, lifted."""
         return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By what the list shows or offers as a filter: any other field could be guessed, letter by letter, from
+        what is found.
+        """
+        offered = [one[0] if isinstance(one, tuple) else one for one in self.get_list_filter(request)]
+        known = {getattr(one, "parameter_name", one) for one in (*offered, *self.get_list_display(request))}
+        first = lookup.partition(LOOKUP_SEP)[0]
+        is_field = first == "pk" or first in {field.name for field in self.opts.get_fields()}
+        return (first in known or not is_field) and super().lookup_allowed(lookup, value, request)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: object) -> None:
         """The audit says it, by ids and states; Django's own log would keep names and texts."""

@@ -8,7 +8,8 @@ class BroadcastsConfig(AppConfig):
         from accounts import personal as personal_data
         from api import diagrams, outgoing
         from broadcasts import access, notices, path_check, personal, quotas, states
-        from events import capabilities
+        from broadcasts.demo import add_history
+        from events import capabilities, demo
         from messaging.sms import ledger, origins
 
         capabilities.register_quota(quotas.of_seat)
@@ -16,5 +17,6 @@ class BroadcastsConfig(AppConfig):
         origins.register(access.request_of)
         diagrams.register("broadcasts-states", states.TRANSITIONS, beginnings=states.BEGINNINGS)
         path_check.register()
+        demo.register(add_history)
         personal_data.register("broadcasts", export=personal.export, erase=personal.erase)
         outgoing.register_types(*notices.TYPES)

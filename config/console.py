@@ -65,7 +65,8 @@ class Console(admin.AdminSite):
             path("me/sessions/<uuid:session_id>/end/", self.admin_view(console_views.end_session), name="end_session"),
             path("me/factor/", self.admin_view(console_views.set_up_factor), name="set_up_factor"),
             path("me/codes/", self.admin_view(console_views.new_codes), name="new_codes"),
-            *super().get_urls(),
+            # Nothing of the console has a page outside it.
+            *(one for one in super().get_urls() if getattr(one, "name", None) != "view_on_site"),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:

@@ -48,6 +48,8 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "Rollout": {
         "Alarms": "rollout.alarm",
+        "What to do": "admin:rollout_alarm_runbook",
+        "Doctor": "admin:rollout_alarm_doctor",
         "Flags": "rollout.flag",
         "Comparisons": "rollout.comparison",
         "Share and budget": "rollout.sampling",
@@ -62,6 +64,12 @@ PARTS: dict[str, dict[str, str]] = {
         "Webhook notices": "api.webhooknotice",
         "Audit": "accounts.auditentry",
     },
+}
+
+# Pages that are not a model's list, and the right that each asks for.
+PAGES = {
+    "admin:rollout_alarm_runbook": "rollout.view_alarm",
+    "admin:rollout_alarm_doctor": "rollout.acknowledge_alarm",
 }
 
 
@@ -79,11 +87,18 @@ def _model(name: str):
     return apps.get_model(name)
 
 
-def _entries(request: HttpRequest, site: AdminSite, models: dict[str, str]) -> list[Entry]:
-    found = []
-    for label, name in models.items():
-        kept = site._registry.get(_model(name))
-        if kept and kept.has_module_permission(request) and kept.has_view_permission(request):
-            address = reverse(f"admin:{name.replace('.', '_')}_changelist")
-            found.append(Entry(label, address, request.path_info.startswith(address)))
-    return found
+def _entries(request: HttpRequest, site: AdminSite, shown: dict[str, str]) -> list[Entry]:
+    found = {label: _address(request, site, name) for label, name in shown.items()}
+    # A page below a list is an entry of its own.
+    here = max((one for one in found.values() if one and request.path_info.startswith(one)), key=len, default="")
+    return [Entry(label, address, address == here) for label, address in found.items() if address]
+
+
+def _address(request: HttpRequest, site: AdminSite, name: str) -> str | None:
+    """Of what this person may look at; None of all else."""
+    if name in PAGES:
+        return reverse(name) if request.user.has_perm(PAGES[name]) else None
+    kept = site._registry.get(_model(name))
+    if not (kept and kept.has_module_permission(request) and kept.has_view_permission(request)):
+        return None
+    return reverse(f"admin:{name.replace('.', '_')}_changelist")

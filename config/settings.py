@@ -194,7 +194,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "api.views.form_refused"
+CSRF_FAILURE_VIEW = "accounts.pages.again.form_refused"
 
 # --- The API ---------------------------------------------------------------------------------
 

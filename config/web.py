@@ -22,7 +22,7 @@ def server() -> Granian:
     if uds:
         clear_away(uds)
     return Granian(
-        "config.wsgi:application",
+        "config.web_worker:application",
         address=read("CALLBOARD_HOST", str, "127.0.0.1"),
         port=read("PORT", whole_number(1, 65535), 8000),
         uds=uds,

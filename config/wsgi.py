@@ -16,7 +16,6 @@ django.setup(set_prefix=False)
 
 from api.requests import RequestMiddleware  # noqa: E402  (imports models)
 from config.pages import API_PREFIX  # noqa: E402
-from rollout import watchdog  # noqa: E402
 
 ID_LENGTH = 36
 _ways: dict[tuple[str | None, ...], ResolverMatch] = {}
@@ -80,7 +79,6 @@ def _tidy_up() -> None:
 
 
 application = Handler()
-watchdog.begin()
 
 # What stands now stays for as long as the process: not to be looked through again with every few hundred new objects.
 gc.collect()

@@ -154,6 +154,12 @@ def take_out(conversation_id: UUID, user_id: UUID, *, by: User) -> None:
         _record("participant_removed", conversation_id, facts, by=by, user_id=user_id)
 
 
+def is_maker(conversation_id: UUID, *, by: User) -> bool:
+    """Whether the person has this conversation in their hands: a page shows what only its maker may do."""
+    with acting_as(by):
+        return Conversation.objects.filter(id=conversation_id, maker=by).exists()
+
+
 def find(conversation_id: UUID, *, by: User) -> None:
     """Raises NotFound unless the person takes part in it."""
     with acting_as(by):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -29,18 +29,23 @@ class DayFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         today = timezone.now().astimezone(UTC).date()
         days = [today - timedelta(days=back) for back in range(14)]
-        asked = parse_date(request.GET.get(self.parameter_name) or "") if request.GET.get(self.parameter_name) else None
+        asked = _day(request.GET.get(self.parameter_name))
         return [(str(day), str(day)) for day in ([asked] if asked and asked not in days else []) + days]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        try:
-            day = parse_date(self.value() or "")
-        except ValueError:
-            return queryset
+        day = _day(self.value())
         if day is None:
             return queryset
         begin = datetime.combine(day, time(), UTC)
         return queryset.filter(id__gte=first_id(begin), id__lt=first_id(begin + timedelta(days=1)))
+
+
+def _day(given: str | None) -> date | None:
+    try:
+        day = parse_date(given or "")
+    except ValueError:
+        return None
+    return day if day and date(1970, 1, 2) <= day < date(9999, 1, 1) else None
 
 
 class ParticipantInline(ReadOnly, admin.TabularInline):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
-from events.models import Membership
+from events.models import Event, Membership
 from messaging.models import Conversation, Delivery, FeedMarker, LogEntry, Message, OptOut, Participant, Removal, Text
 from messaging.shapes import PLACEHOLDERS
 from messaging.sms import forgetting
@@ -43,7 +44,7 @@ def export(user: User) -> dict[str, Any]:
 def _sent(user: User) -> Iterator[dict]:
     said = ("id", "event_id", "conversation_id", "message_type", "content", "created_at", "deleted_at")
     fields = (*said, "roles", "tags")
-    for event_id in _events_of(user):
+    for event_id in _events_said_in(user):
         # By message_own_latest, event by event.
         yield from Message.objects.filter(event_id=event_id, sender=user).order_by("created_at", "id").values(*fields)
 
@@ -70,12 +71,18 @@ def _events_of(user: User) -> list:
     return list(Membership.objects.filter(user=user).values_list("event_id", flat=True))
 
 
+def _events_said_in(user: User) -> list:
+    """Also where they are no member, as those are whom an older system alone knew. By message_own_latest."""
+    said = Message.objects.filter(event=OuterRef("id"), sender=user)
+    return list(Event.objects.filter(Exists(said)).values_list("id", flat=True))
+
+
 # --- Erasure ---------------------------------------------------------------------------------------
 
 
 def erase(user: User) -> int:
     """Messages keep their place and say that they were deleted; whose they were shows as a former member."""
-    gone = sum(_erase_messages(user, event_id) for event_id in _events_of(user))
+    gone = sum(_erase_messages(user, event_id) for event_id in _events_said_in(user))
     gone += Conversation.objects.filter(maker=user, title__isnull=False).update(title=None)
     gone += FeedMarker.objects.filter(user_id=user.id).delete()[0]
     return gone + forgetting.forget_person(user)
@@ -108,14 +115,27 @@ def erase_batch(ids: list) -> int:
 
 # --- Retention -------------------------------------------------------------------------------------
 
-# Whose messages there still are in events that ended before a time: asked by sender, as message_own_latest is ordered.
+# Whose messages there still are in events that ended before a time: from sender to sender, members or not, as
+# message_own_latest is ordered; the ORM has no word for that.
 _ENDED = """
-    SELECT membership.event_id, membership.user_id FROM events_membership membership
-    JOIN events_event event ON event.id = membership.event_id
-    WHERE event.ends_at < %s AND EXISTS (
+    WITH RECURSIVE author AS (
+        SELECT event.id AS event_id, (
+            SELECT message.sender_id FROM messaging_message message
+            WHERE message.event_id = event.id ORDER BY message.sender_id LIMIT 1
+        ) AS id
+        FROM events_event event WHERE event.ends_at < %s
+        UNION ALL
+        SELECT author.event_id, (
+            SELECT message.sender_id FROM messaging_message message
+            WHERE message.event_id = author.event_id AND message.sender_id > author.id
+            ORDER BY message.sender_id LIMIT 1
+        )
+        FROM author WHERE author.id IS NOT NULL
+    )
+    SELECT author.event_id, author.id FROM author
+    WHERE EXISTS (
         SELECT FROM messaging_message message
-        WHERE message.event_id = membership.event_id AND message.sender_id = membership.user_id
-          AND message.content <> %s
+        WHERE message.event_id = author.event_id AND message.sender_id = author.id AND message.content <> %s
     )
     LIMIT 1000
 """

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
+from django.views.decorators.http import require_POST
 
 from accounts.admin import OnlyShown
 from accounts.models import User
@@ -40,14 +41,16 @@ class AlarmAdmin(OnlyShown):
     def get_urls(self) -> list:
         view = self.admin_site.admin_view
         return [
-            path("history/", view(self.history), name="rollout_alarm_history"),
+            path("history/", view(self.past), name="rollout_alarm_past"),
             path("runbook/", view(self.runbook), name="rollout_alarm_runbook"),
             path("doctor/", view(self.doctor), name="rollout_alarm_doctor"),
-            path("<uuid:alarm_id>/acknowledge/", view(self.acknowledge), name="rollout_alarm_acknowledge"),
+            path(
+                "<uuid:alarm_id>/acknowledge/", view(require_POST(self.acknowledge)), name="rollout_alarm_acknowledge"
+            ),
             *super().get_urls(),
         ]
 
-    def history(self, request: HttpRequest) -> HttpResponse:
+    def past(self, request: HttpRequest) -> HttpResponse:
         return super().changelist_view(request, {"title": "Alarms there were"})
 
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
@@ -67,10 +70,9 @@ class AlarmAdmin(OnlyShown):
         return render(request, "admin/rollout/alarms.html", shown)
 
     def acknowledge(self, request: HttpRequest, alarm_id) -> HttpResponse:
+        if not request.user.has_perm("rollout.acknowledge_alarm"):
+            raise PermissionDenied
         alarm = get_object_or_404(Alarm, id=alarm_id)
-        if request.method != "POST" or not request.user.has_perm("rollout.acknowledge_alarm"):
-            self.message_user(request, "You may not do this.", messages.ERROR)
-            return redirect("admin:rollout_alarm_changelist")
         try:
             alarms.acknowledge(alarm, by=request.user, note=request.POST.get("note", ""))
             self.message_user(request, f"You have taken up {alarm.name}.", messages.SUCCESS)
@@ -80,8 +82,7 @@ class AlarmAdmin(OnlyShown):
 
     def doctor(self, request: HttpRequest) -> HttpResponse:
         if not request.user.has_perm("rollout.acknowledge_alarm"):
-            self.message_user(request, "You may not do this.", messages.ERROR)
-            return redirect("admin:index")
+            raise PermissionDenied
         sections = doctor.report()
         shown = {
             **self.admin_site.each_context(request),

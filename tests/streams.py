@@ -97,7 +97,13 @@ class Listening:
     """One connection, read by a thread of its own."""
 
     def __init__(
-        self, port: int, headers: dict, last_id: str | None = None, query: str | None = None, pause: float = 0
+        self,
+        port: int,
+        headers: dict,
+        last_id: str | None = None,
+        query: str | None = None,
+        pause: float = 0,
+        path: str = PATH,
     ):
         self.pause = pause
         self.events: list[Event] = []
@@ -109,7 +115,7 @@ class Listening:
         self.connection.connect()
         self.socket = self.connection.sock
         given = {"Last-Event-ID": last_id} if last_id else {}
-        path = f"{PATH}?last_event_id={quote(query)}" if query else PATH
+        path = f"{PATH}?last_event_id={quote(query)}" if query else path
         self.connection.request("GET", path, headers={**headers, **given})
         self.answer = self.connection.getresponse()
         self.status = self.answer.status

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from accounts import audit, logins
+from accounts.pages import again
 from accounts.pages.frame import next_of
 from api import wording
 from api.errors import ApiError, NotAuthenticated
@@ -23,13 +24,14 @@ MOST = 1000
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    shown = {"next": next_of(request, HOME), "username": "", "error": ""}
+    kept = request.POST.get("kept", "")
+    shown = {"next": next_of(request, HOME), "username": "", "error": "", "kept": kept}
     status = 200
     if request.method == "POST":
         shown["username"] = request.POST.get("username", "")[:MOST]
         try:
             _begin(request, shown["username"], request.POST.get("password", "")[:MOST])
-            return redirect(shown["next"])
+            return (kept and again.offer(request, kept)) or redirect(shown["next"])
         except NotAuthenticated:
             shown["error"], status = gettext("Username or phone and password do not belong together."), 401
         except ApiError as error:

@@ -14,6 +14,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from uuid_utils.compat import uuid7
 
+from accounts.pages import again
 from api.errors import ApiError
 from api.fields import parse_id
 from api.inside import Refused
@@ -41,7 +42,7 @@ def for_people(*methods: str) -> Callable[[View], View]:
             if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             if not request.user.is_authenticated:
-                return redirect(f"/sign-in?{urlencode({'next': _place(request)})}")
+                return _to_sign_in(request)
             # Whatever in an address is not an id leads nowhere, as in the API.
             if any(parse_id(value) is None for value in ids.values()):
                 return refusal(request, Refused({"code": "not_found", "status": 404}, {}))
@@ -98,5 +99,11 @@ def next_of(request: HttpRequest, otherwise: str) -> str:
     return wanted if is_ours else otherwise
 
 
-def _place(request: HttpRequest) -> str:
-    return request.get_full_path() if request.method == "GET" else "/inbox"
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """A form whose session has run out keeps what it says until its writer has signed in."""
+    if request.method != "POST":
+        return redirect(f"/sign-in?{urlencode({'next': request.get_full_path()})}")
+    shown = {"next": "/inbox", "kept": again.kept(request)}
+    response = render(request, "people/sign_in.html", shown, status=401)
+    patch_cache_control(response, private=True, no_store=True)
+    return response

@@ -19,7 +19,8 @@ ADDRESS = "/e/{}/people"
 def directory(request: HttpRequest, event_id: str) -> HttpResponse:
     role = request.GET.get("role", "")
     found = ask(request, "GET", f"/events/{event_id}/members", role=role, cursor=request.GET.get("cursor"), limit=60)
-    shown = place.of(request, event_id, "people", found=found, role=role, roles=Role.values)
+    blocked = {one["user"]["id"] for one in ask(request, "GET", "/blocks", limit=100)["items"]}
+    shown = place.of(request, event_id, "people", found=found, role=role, roles=Role.values, blocked=blocked)
     return render(request, "events/people.html", shown)
 
 

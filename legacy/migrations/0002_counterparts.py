@@ -10,6 +10,18 @@ NOBODY = "00000000-0000-8000-8000-000000000001"
 NOBODY_ELSE = "00000000-0000-8000-8000-000000000002"
 PINNED = "SET search_path = pg_catalog, public, pg_temp"
 
+# The old side's columns take any time. One that cannot be (infinite, before there were computers' clocks, more than a
+# day ahead) is as good as none: it would stand before or after everything for ever, or be no date at all.
+TIME = (
+    """
+    CREATE FUNCTION legacy_time(told timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE AS $$
+        SELECT CASE WHEN told >= timestamptz 'epoch' AND told <= now() + interval '1 day' THEN told END
+    $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_time(timestamptz)",
+)
+
 PAIR = (
     f"""
     CREATE FUNCTION legacy_pair(INOUT one uuid, INOUT other uuid)
@@ -146,7 +158,7 @@ NEW_TALK = (
             IF FOUND THEN
                 counterpart := public.legacy_talk(
                     place, old.id, old.help_request_id, old.requester_id, old.helper_id,
-                    coalesce(old.created_at, said_at), is_told
+                    coalesce(public.legacy_time(old.created_at), said_at), is_told
                 );
                 PERFORM public.legacy_tie(old.id, counterpart);
             ELSE
@@ -208,6 +220,7 @@ OLD_TALK = (
 )
 
 FUNCTIONS = {
+    "legacy_time(timestamptz)": TIME,
     "legacy_pair(uuid, uuid)": PAIR,
     "legacy_person(uuid)": PERSON,
     "legacy_request(uuid, uuid, uuid, timestamptz)": REQUEST,

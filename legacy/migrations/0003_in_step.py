@@ -212,7 +212,7 @@ TAKE_IN = (
             deleted_at, deleted_by_kind, held_at, is_bridged
         ) VALUES (
             old.id, place, talk, 'direct', author, coalesce(old.content, ''), '{{}}', '{{}}', said_at,
-            CASE WHEN deleter IS NOT NULL THEN coalesce(old.updated_at, said_at) END, deleter,
+            CASE WHEN deleter IS NOT NULL THEN coalesce(public.legacy_time(old.updated_at), said_at) END, deleter,
             CASE WHEN is_held THEN said_at END, true
         ) ON CONFLICT (id) DO NOTHING;
         IF NOT FOUND THEN
@@ -240,6 +240,53 @@ TAKE_IN = (
     "DROP FUNCTION IF EXISTS legacy_take_in(uuid, public.messages, timestamptz)",
 )
 
+# An old message that has another sender, or belongs to another conversation, than before: so does the new one, and both
+# conversations show what was said last in them.
+MOVE = (
+    f"""
+    CREATE FUNCTION legacy_move(old public.messages) RETURNS boolean
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        said public.messaging_message;
+        talk uuid;
+        author CONSTANT uuid := coalesce(old.sender_id, '{NOBODY}');
+    BEGIN
+        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id FOR NO KEY UPDATE;
+        talk := public.legacy_new_talk(
+            said.event_id, old.conversation_id, old.sender_id, old.recipient_id, said.created_at, true
+        );
+        IF said.conversation_id = talk AND said.sender_id = author THEN
+            RETURN false;
+        END IF;
+        PERFORM public.legacy_person(author);
+        UPDATE public.messaging_message SET conversation_id = talk, sender_id = author, is_bridged = true
+        WHERE id = old.id;
+        DELETE FROM public.messaging_delivery WHERE message_id = old.id;
+        INSERT INTO public.messaging_delivery (message_id, user_id, event_id, sender_id, message_created_at)
+        SELECT old.id, reader.user_id, said.event_id, author, said.created_at
+        FROM public.messaging_participant reader
+        WHERE reader.conversation_id = talk AND reader.user_id <> author AND said.held_at IS NULL;
+        -- By message_conversation_latest.
+        UPDATE public.messaging_conversation shown SET
+            last_message_id = latest.id, last_message_at = coalesce(latest.created_at, shown.last_message_at)
+        FROM (
+            SELECT few.id AS talk FROM public.messaging_conversation few WHERE few.id IN (talk, said.conversation_id)
+            ORDER BY few.id FOR NO KEY UPDATE
+        ) both_of_them LEFT JOIN LATERAL (
+            SELECT message.id, message.created_at FROM public.messaging_message message
+            WHERE message.conversation_id = both_of_them.talk AND message.held_at IS NULL
+            ORDER BY message.created_at DESC, message.id DESC LIMIT 1
+        ) latest ON true
+        WHERE shown.id = both_of_them.talk AND shown.last_message_id IS DISTINCT FROM latest.id;
+        INSERT INTO public.messaging_logentry (kind, event_id, conversation_id, user_id, message_id)
+        VALUES ('message.updated', said.event_id, CASE WHEN said.held_at IS NULL THEN talk END,
+                CASE WHEN said.held_at IS NOT NULL THEN author END, old.id);
+        RETURN true;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_move(public.messages)",
+)
+
 # The old side does not say who removed it.
 NOTE_REMOVAL = (
     f"""
@@ -261,6 +308,7 @@ FUNCTIONS = {
     "legacy_tell(public.messaging_message)": TELL,
     "legacy_mirror(uuid)": MIRROR,
     "legacy_take_in(uuid, public.messages, timestamptz)": TAKE_IN,
+    "legacy_move(public.messages)": MOVE,
     "legacy_said()": SAID,
     "legacy_changed()": CHANGED,
     "legacy_gone()": GONE,

@@ -19,7 +19,7 @@ SETTLE = (
         text_now text := coalesce(old.content, '');
         deleter_now text := public.legacy_deleter(old.status, old.moderation_status);
         held_now boolean := old.moderation_status IS NOT DISTINCT FROM 'pending';
-        said_now timestamptz := old.created_at;
+        said_now timestamptz := public.legacy_time(old.created_at);
     BEGIN
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id FOR NO KEY UPDATE;
         IF was.id IS NOT NULL THEN
@@ -32,7 +32,7 @@ SETTLE = (
             IF held_now = (was.moderation_status IS NOT DISTINCT FROM 'pending') THEN
                 held_now := said.held_at IS NOT NULL;
             END IF;
-            IF said_now IS NOT DISTINCT FROM was.created_at THEN
+            IF old.created_at IS NOT DISTINCT FROM was.created_at THEN
                 said_now := said.created_at;
             END IF;
         END IF;
@@ -79,7 +79,7 @@ SETTLE_READING = (
         said public.messaging_message;
         reader uuid;
         marker public.messaging_participant;
-        now_at CONSTANT timestamptz := coalesce(old.read_at, clock_timestamp());
+        now_at CONSTANT timestamptz := coalesce(public.legacy_time(old.read_at), clock_timestamp());
     BEGIN
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id;
         SELECT coalesce(old.recipient_id, CASE WHEN talk.low_id = said.sender_id THEN talk.high_id ELSE talk.low_id END)
@@ -139,7 +139,12 @@ FORGET = (
     DECLARE
         said public.messaging_message;
     BEGIN
-        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = message FOR NO KEY UPDATE;
+        -- Not what is none of the bridge's, and had the same id before it stood.
+        SELECT known.* INTO said
+        FROM public.messaging_message known
+        JOIN public.messaging_conversation talk ON talk.id = known.conversation_id AND talk.kind <> 'group'
+        WHERE known.id = message AND known.event_id = (SELECT bridge.event_id FROM public.legacy_bridge bridge)
+        FOR NO KEY UPDATE OF known;
         IF NOT FOUND THEN
             RETURN;
         END IF;
@@ -168,6 +173,7 @@ OLD_MESSAGE = (
         said_at timestamptz;
         was public.messages;
         is_new boolean := TG_OP = 'INSERT';
+        is_moved boolean := true;
     BEGIN
         IF TG_OP = 'DELETE' THEN
             PERFORM public.legacy_forget(OLD.id);
@@ -180,9 +186,11 @@ OLD_MESSAGE = (
         END IF;
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = NEW.id;
         IF NOT FOUND THEN
-            said_at := coalesce(NEW.created_at, NEW.updated_at, clock_timestamp());
+            said_at := coalesce(
+                public.legacy_time(NEW.created_at), public.legacy_time(NEW.updated_at), clock_timestamp()
+            );
             IF public.legacy_take_in(place, NEW, said_at) THEN
-                IF NEW.created_at IS NULL THEN
+                IF NEW.created_at IS DISTINCT FROM said_at THEN
                     PERFORM public.legacy_mirror(NEW.id);
                 END IF;
                 PERFORM public.legacy_settle_reading(NEW);
@@ -205,9 +213,14 @@ OLD_MESSAGE = (
             DELETE FROM public.legacy_tombstone WHERE message_id = NEW.id;
         ELSE
             was := OLD;
+            is_moved := (OLD.conversation_id, OLD.sender_id, OLD.recipient_id)
+                IS DISTINCT FROM (NEW.conversation_id, NEW.sender_id, NEW.recipient_id);
         END IF;
         PERFORM public.legacy_settle(was, NEW);
-        IF is_new OR NEW.read_at IS NULL OR OLD.read_at IS NULL THEN
+        IF is_moved THEN
+            PERFORM public.legacy_move(NEW);
+        END IF;
+        IF is_moved OR NEW.read_at IS NULL OR OLD.read_at IS NULL THEN
             PERFORM public.legacy_settle_reading(NEW);
         END IF;
         RETURN NULL;
@@ -231,6 +244,12 @@ OLD_CONVERSATION = (
         END IF;
         IF TG_OP <> 'DELETE' THEN
             PERFORM public.legacy_new_talk(place, NEW.id, NULL, NULL, clock_timestamp(), true);
+        END IF;
+        -- What is said in it goes where it went. Without an index of the old table's: so not for the bridge's own.
+        IF TG_OP <> 'INSERT' AND current_setting('callboard.bridge', true) IS DISTINCT FROM 'on' THEN
+            PERFORM public.legacy_move(said) FROM public.messages said
+            WHERE said.conversation_id IN (OLD.id, CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)
+              AND EXISTS (SELECT FROM public.messaging_message known WHERE known.id = said.id);
         END IF;
         RETURN NULL;
     END $$

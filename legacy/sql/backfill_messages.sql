@@ -1,9 +1,10 @@
 -- Old messages to new ones, by both tables' primary keys. Their rows are held, so that nobody deletes one meanwhile that
 -- is then written over there; whoever writes to them waits for a batch at most. Not in the ORM: one statement per step.
 WITH few AS MATERIALIZED (
-    SELECT old.id, old.conversation_id, old.sender_id, old.recipient_id, old.updated_at,
+    SELECT old.id, old.conversation_id, old.sender_id, old.recipient_id,
+           legacy_time(old.updated_at) AS updated_at,
            coalesce(old.sender_id, '00000000-0000-8000-8000-000000000001') AS author, coalesce(old.content, '') AS said,
-           coalesce(old.created_at, old.updated_at, 'epoch') AS said_at,
+           coalesce(legacy_time(old.created_at), legacy_time(old.updated_at), 'epoch') AS said_at,
            legacy_deleter(old.status, old.moderation_status) AS deleter,
            old.moderation_status IS NOT DISTINCT FROM 'pending' AS is_held
     FROM public.messages old WHERE old.id > %(upto)s ORDER BY old.id LIMIT %(batch)s FOR SHARE
@@ -54,15 +55,26 @@ UPDATE messaging_message said SET
     deleted_by_kind = coalesce(said.deleted_by_kind, legacy_deleter(old.status, old.moderation_status)),
     deleted_at = CASE
         WHEN coalesce(said.deleted_by_kind, legacy_deleter(old.status, old.moderation_status)) IS NOT NULL
-        THEN coalesce(said.deleted_at, old.updated_at, clock_timestamp()) END
-FROM public.messages old
+        THEN coalesce(said.deleted_at, legacy_time(old.updated_at), clock_timestamp()) END
+FROM public.messages old, messaging_conversation talk
 WHERE old.id = said.id AND said.id > %(upto)s AND said.id <= %(until)s AND said.event_id = %(place)s
+  AND talk.id = said.conversation_id AND talk.kind <> 'group'
   AND (said.content <> coalesce(old.content, '')
        OR said.deleted_by_kind IS NULL AND legacy_deleter(old.status, old.moderation_status) IS NOT NULL)
+----
+-- What has another sender or conversation over there by now; the function looks again.
+SELECT count(legacy_move(old)) AS done
+FROM messaging_message said JOIN public.messages old ON old.id = said.id
+JOIN messaging_conversation talk ON talk.id = said.conversation_id AND talk.kind <> 'group'
+LEFT JOIN legacy_link link ON link.old_id = old.conversation_id
+WHERE said.id > %(upto)s AND said.id <= %(until)s AND said.event_id = %(place)s
+  AND (said.conversation_id IS DISTINCT FROM link.new_id
+       OR said.sender_id <> coalesce(old.sender_id, '00000000-0000-8000-8000-000000000001'))
 ----
 -- And the other way round; also what the old side left without a time.
 SELECT count(legacy_mirror(said.id)) AS done
 FROM messaging_message said JOIN public.messages old ON old.id = said.id
+JOIN messaging_conversation talk ON talk.id = said.conversation_id AND talk.kind <> 'group'
 WHERE said.id > %(upto)s AND said.id <= %(until)s AND said.event_id = %(place)s
   AND (old.created_at IS DISTINCT FROM said.created_at
        OR said.deleted_by_kind IS DISTINCT FROM legacy_deleter(old.status, old.moderation_status)

@@ -59,7 +59,7 @@ UPDATE messaging_participant person
 SET read_message_id = latest.id, read_upto = latest.created_at, read_at = latest.read_at
 FROM (
     SELECT DISTINCT ON (said.conversation_id, reader.id) said.conversation_id, reader.id AS reader, said.id,
-           said.created_at, old.read_at
+           said.created_at, coalesce(legacy_time(old.read_at), said.created_at) AS read_at
     FROM messaging_conversation talk
     JOIN messaging_message said ON said.conversation_id = talk.id AND said.held_at IS NULL
     JOIN public.messages old ON old.id = said.id AND old.read_at IS NOT NULL

@@ -7,8 +7,10 @@ from django.shortcuts import redirect, render
 
 from accounts.pages.frame import for_people, key_of, new_key
 from api import wording
+from api.fields import parse_id
 from api.inside import Refused, ask
 from events.pages import place
+from messaging import conversations
 
 PAGE = 40
 # How far somebody is looked for whom an address names: the directory leads here with their role.
@@ -62,6 +64,15 @@ def invite(request: HttpRequest, event_id: str, conversation_id: str) -> HttpRes
 
 
 @for_people("POST")
+def take_out(request: HttpRequest, event_id: str, conversation_id: str) -> HttpResponse:
+    try:
+        ask(request, "DELETE", f"/conversations/{conversation_id}/participants/{request.POST.get('user_id', '')}")
+    except Refused as refused:
+        return _thread(request, event_id, conversation_id, group_refused=refused, refused_status=refused.status)
+    return redirect(f"/e/{event_id}/messages/{conversation_id}")
+
+
+@for_people("POST")
 def leave(request: HttpRequest, event_id: str, conversation_id: str) -> HttpResponse:
     ask(request, "DELETE", f"/conversations/{conversation_id}/participants/{request.user.id}")
     return redirect(f"/e/{event_id}/messages")
@@ -98,9 +109,7 @@ def _thread(request: HttpRequest, event_id: str, conversation_id: str, **shown) 
         "mine": str(request.user.id),
     }
     if conversation["kind"] == "group" and conversation["can_reply"]:
-        inside = {person["user_id"] for person in conversation["participants"]}
-        members = ask(request, "GET", f"/events/{event_id}/members", limit=100)["items"]
-        shown["invitable"] = [one for one in members if one["can_message"] and one["user_id"] not in inside]
+        shown |= _of_maker(request, event_id, conversation)
     refused = shown.get("refused")
     return render(
         request,
@@ -108,6 +117,16 @@ def _thread(request: HttpRequest, event_id: str, conversation_id: str, **shown) 
         _shown(request, event_id, **shown),
         status=refused.status if refused else shown.get("refused_status", 200),
     )
+
+
+def _of_maker(request: HttpRequest, event_id: str, conversation: dict) -> dict:
+    """What only the maker of a group is shown: whom they may take out, and whom they may let in."""
+    if not conversations.is_maker(parse_id(conversation["id"]), by=request.user):
+        return {}
+    inside = {person["user_id"] for person in conversation["participants"]}
+    members = _members(request, event_id, [], "")
+    invitable = [one for one in members if one["can_message"] and one["user_id"] not in inside]
+    return {"is_maker": True, "invitable": invitable}
 
 
 def _shown(request: HttpRequest, event_id: str, **shown) -> dict:

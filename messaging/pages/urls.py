@@ -10,6 +10,7 @@ urlpatterns = [
     path("e/<str:event_id>/messages/new", threads.new),
     path("e/<str:event_id>/messages/<str:conversation_id>", threads.thread),
     path("e/<str:event_id>/messages/<str:conversation_id>/invite", threads.invite),
+    path("e/<str:event_id>/messages/<str:conversation_id>/take-out", threads.take_out),
     path("e/<str:event_id>/messages/<str:conversation_id>/leave", threads.leave),
     path("e/<str:event_id>/report/<str:message_id>", deeds.report),
     path("e/<str:event_id>/delete/<str:message_id>", deeds.delete),

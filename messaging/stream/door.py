@@ -7,9 +7,10 @@ import logging
 import time
 from collections import Counter
 from typing import Any
-from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
+from django.http import QueryDict
 
 from accounts.credentials import Credential
 from api import answers, limits, logs
@@ -113,16 +114,17 @@ class Call:
         given = self.headers.get(b"last-event-id", b"").decode("latin-1")
         pointer = "#/Last-Event-ID" if given else "?last_event_id"
         given = given or self._named_in_query()
-        if given:
+        if given is not None:
             self.place = places.parse(given)
             if self.place is None:
                 raise ValidationError([(pointer, places.NO_ID)])
 
-    def _named_in_query(self) -> str:
-        for name, value in parse_qsl(self.scope["query_string"].decode("latin-1"), max_num_fields=100):
-            if name.lower().replace("-", "").replace("_", "") == "lasteventid":
-                return value
-        return ""
+    def _named_in_query(self) -> str | None:
+        try:
+            given = QueryDict(self.scope["query_string"])
+        except TooManyFieldsSent:
+            raise ValidationError([("?", "These are too many parameters.")]) from None
+        return places.named(given)
 
     async def begin(self) -> None:
         await self._start(200, {"Content-Type": f"{frames.MEDIA_TYPE}; charset=utf-8", "X-Accel-Buffering": "no"})

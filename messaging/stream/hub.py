@@ -29,6 +29,9 @@ logger = logging.getLogger("callboard.stream")
 # What passes: the database does not answer.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
 POLL_SECONDS = 0.04
+# After so long without anything new, it asks less often: looking costs more than there is to see.
+QUIET_AFTER_SECONDS = 5
+QUIET_POLL_SECONDS = 0.12
 # Rows that are told in one question.
 MOST_AT_ONCE = 500
 # Rows that one look may find: more is there only after this process or the database stood still.
@@ -61,6 +64,7 @@ class Hub:
         self._wanted = asyncio.Event()
         self._looking: list[asyncio.Future] = []  # who waits for the next look at the log
         self._idle_since: float | None = None
+        self._new_at = 0.0
 
     async def look(self) -> Place:
         """Where the log is now: what was committed before is behind it. Somebody is about to listen."""
@@ -86,13 +90,23 @@ class Hub:
             try:
                 await self._turn()
                 self._note_away(None)
-                pause = POLL_SECONDS
+                pause = self._pause()
             except FellBehind:
                 self._begin_anew()
             except AWAY as error:
                 self._note_away(error)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            except Exception as error:
+                # Whatever it was: streams that nobody writes to look like quiet ones, and nobody would come back.
+                logger.error("the log could not be told; all streams begin anew", exc_info=error)
+                self._note_away(error)
+                self._end_all("the log could not be told")
+                pause = LONGEST_PAUSE_SECONDS
             await asyncio.sleep(pause)
+
+    def _pause(self) -> float:
+        is_quiet = not (self.joining or self._looking) and monotonic() - self._new_at > QUIET_AFTER_SECONDS
+        return QUIET_POLL_SECONDS if is_quiet else POLL_SECONDS
 
     async def _turn(self) -> None:
         looking, self._looking = self._looking, []
@@ -159,6 +173,7 @@ class Hub:
     def _keep(self, batch: Batch) -> None:
         if not batch.entries:
             return
+        self._new_at = monotonic()
         self.kept.append(batch)
         self.kept_rows += len(batch.entries)
         while self.kept_rows > MOST_KEPT and len(self.kept) > 1:
@@ -187,8 +202,11 @@ class Hub:
     def _begin_anew(self) -> None:
         """Everybody comes back by the last id, each for what they missed."""
         logger.warning("the log ran ahead of its reader; all streams begin anew")
+        self._end_all("the server fell behind")
+
+    def _end_all(self, why: str) -> None:
         for listener in (*self.listeners, *self.joining):
-            listener.end("the server fell behind")
+            listener.end(why)
         self._forget()
 
     def settle(self, listener: Listener) -> None:

@@ -12,10 +12,13 @@ fixed width: so ids order as texts do.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Mapping
 from typing import NamedTuple
 
 PATTERN = r"^[0-9a-f]{14}-[0-9a-f]{12}-[0-9a-f]{6}(-[0-9a-f]+(\.[0-9a-f]+)+){1,2}$"
 NO_ID = "This is no id of an event of this stream."
+_NAME = re.compile("last[-_]?event[-_]?id", re.ASCII | re.IGNORECASE)
 _SHAPE = re.compile(PATTERN, re.ASCII)
 LONGEST = 16_000
 # After every row, and every event of a row.
@@ -29,17 +32,19 @@ class Cut(NamedTuple):
 
     xmin: int
     xmax: int
-    running: tuple[int, ...] = ()
+    running: tuple[int, ...] = ()  # in their order, as PostgreSQL has them
 
     def __str__(self) -> str:
         return ".".join(f"{number:x}" for number in (self.xmin, *(x - self.xmin for x in (self.xmax, *self.running))))
 
     def holds(self, xid: int) -> bool:
-        return xid < self.xmax and xid not in self.running
+        # By halves: an id that somebody made up may name thousands, and thousands of rows are held against it.
+        at = bisect_left(self.running, xid)
+        return xid < self.xmax and self.running[at : at + 1] != (xid,)
 
     def is_within(self, other: Cut) -> bool:
         """Whether all that this one holds is in the other, too."""
-        return self.xmax <= other.xmax and all(x >= self.xmax or x in self.running for x in other.running)
+        return self.xmax <= other.xmax and not any(map(self.holds, other.running))
 
 
 class Place(NamedTuple):
@@ -83,7 +88,13 @@ def parse(text: str) -> Place | None:
     return Place(int(at, 16), int(row, 16), int(part, 16), *map(_parse_cut, cuts))
 
 
+def named(parameters: Mapping[str, str]) -> str | None:
+    """The last of those that say it, however it is spelled: who cannot set a header says it in many ways."""
+    said = [name for name in parameters if _NAME.fullmatch(name)]
+    return parameters[said[-1]] if said else None
+
+
 def _parse_cut(text: str) -> Cut:
     xmin, *offsets = (min(int(number, 16), _MOST) for number in text.split("."))
     xmax, *running = (min(xmin + offset, _MOST) for offset in offsets)
-    return Cut(xmin, xmax, tuple(running))
+    return Cut(xmin, xmax, tuple(sorted(running)))

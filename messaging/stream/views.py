@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
 from api import answers
@@ -13,14 +13,12 @@ from api.schema import operation
 from messaging.stream import frames, once, places
 
 
-class EventId(serializers.RegexField):
+@extend_schema_field({"type": "string", "pattern": places.PATTERN, "maxLength": places.LONGEST})
+class EventId(serializers.Field):
     default_error_messages = {"invalid": places.NO_ID}
 
-    def __init__(self, **kwargs):
-        super().__init__(places.PATTERN, max_length=places.LONGEST, **kwargs)
-
     def to_internal_value(self, value):
-        return places.parse(super().to_internal_value(value))
+        return places.parse(value) or self.fail("invalid")
 
 
 class StreamQuery(Query):
@@ -54,10 +52,11 @@ class Stream(Endpoint):
         return response
 
     def _place(self):
-        given = self.request.META.get("HTTP_LAST_EVENT_ID")
-        if not given:
-            return self.query()["last_event_id"]
-        place = places.parse(given)
-        if place is None:
-            raise ValidationError([("#/Last-Event-ID", places.NO_ID)])
+        header = self.request.META.get("HTTP_LAST_EVENT_ID")
+        if not header and (found := self.query()["last_event_id"]):
+            return found
+        given = header or places.named(self.request.GET)
+        place = None if given is None else places.parse(given)
+        if given is not None and place is None:
+            raise ValidationError([("#/Last-Event-ID" if header else "?last_event_id", places.NO_ID)])
         return place

@@ -61,7 +61,7 @@ def test_sign_in_is_limited_together_with_the_api(root, api):
         api().post("/auth/login", {"username": "root", "password": "wrong"})
     response = sign_in("root")
     assert response.status_code == 200
-    assert "Too many calls." in response.content.decode()
+    assert "Too many attempts. Wait " in response.content.decode()
 
 
 # --- people ------------------------------------------------------------------------------------

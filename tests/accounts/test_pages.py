@@ -9,8 +9,10 @@ from django.contrib.sessions.models import Session
 
 from accounts.models import AuditEntry
 from events import demo
+from messaging.models import Message
 from tests.events.conftest import quick_passwords  # noqa: F401
-from tests.pages import Visitor
+from tests.messaging.conftest import start
+from tests.pages import Form, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +86,7 @@ def test_the_demo_is_one_click_away_and_only_there(db, settings, client):
     settings.DEMO = True
     page = client.get("/").content.decode()
     assert page.count('action="/sign-in"') == len(demo.sign_ins())
-    settings.DEMO = False
+    settings.SECOND_FACTOR = True
     assert 'action="/sign-in"' not in client.get("/").content.decode()
 
 
@@ -169,3 +171,74 @@ def test_times_are_in_the_zone_of_the_viewer(cast):
     assert 'title="2026-01-05 21:00 JST"' in visitor.get(f"/e/{cast.event.id}/help")
     visitor.client.cookies["callboard_zone"] = "../../etc/passwd"
     assert 'title="2026-01-05 12:00 UTC"' in visitor.get(f"/e/{cast.event.id}/help")
+
+
+def write_late(cast, visitor: Visitor, talk) -> str:
+    """The address of a form of which its writer does not know yet that the session has ended."""
+    address = f"/e/{cast.event.id}/messages/{talk.id}"
+    visitor.get(address)
+    Session.objects.all().delete()
+    visitor.post(address, content="A long <b>thought</b>")
+    assert visitor.first_status == 401
+    assert "What you wrote is kept" in visitor.page
+    return address
+
+
+def test_what_was_written_after_the_session_ended_is_sent_by_a_button(cast, attendee):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    visitor = Visitor(attendee)
+    address = write_late(cast, visitor, talk)
+    visitor.post("/sign-in", username="attendee", password="wrong")
+    assert visitor.status == 401
+    page = visitor.post("/sign-in", username="attendee", password=PASSWORD)
+    assert "A long &lt;b&gt;thought&lt;/b&gt;</blockquote>" in page
+    assert not Message.objects.filter(sender=attendee).exists()
+    fields = Form(page, address).fields
+    for _ in range(2):
+        visitor.send(address, **fields)
+    assert Message.objects.get(sender=attendee).content == "A long <b>thought</b>"
+
+
+@pytest.mark.parametrize(("site", "is_offered"), [("same-origin", True), ("same-site", False), ("cross-site", False)])
+def test_a_page_from_before_the_last_sign_in_offers_to_send_it_again_and_no_other_site_does(
+    cast, attendee, site, is_offered
+):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    visitor = Visitor(attendee, sec_fetch_site=site)
+    address = f"/e/{cast.event.id}/messages/{talk.id}"
+    visitor.get(address)
+    old = Form(visitor.page, address).fields
+    visitor.client.post("/sign-out", {"csrfmiddlewaretoken": old["csrfmiddlewaretoken"]})
+    visitor.get("/sign-in")
+    visitor.post("/sign-in", username="attendee", password=PASSWORD)
+    page = visitor.send(address, **{**old, "content": "Still here"})
+    assert visitor.status == 403
+    assert not Message.objects.filter(sender=attendee).exists()
+    assert ("Still here" in page) == is_offered
+    if is_offered:
+        visitor.post(address)
+        assert Message.objects.get(sender=attendee).content == "Still here"
+
+
+@pytest.mark.parametrize(
+    "kept", ["x", "[]", '{"action": "//evil.example/", "fields": []}', '{"action": "/", "fields": 1}']
+)
+def test_what_is_no_form_of_ours_is_not_offered(attendee, kept):
+    visitor = Visitor()
+    visitor.get("/sign-in")
+    visitor.post("/sign-in", username="attendee", password=PASSWORD, kept=kept)
+    assert "evil" not in visitor.page
+    assert "Send it now" not in visitor.page
+
+
+def test_staff_who_sign_in_on_pages_are_not_in_the_console_without_their_second_factor(cast, settings, quick_passwords):  # noqa: F811
+    settings.SECOND_FACTOR = True
+    cast.staff.set_password(PASSWORD)
+    cast.staff.save()
+    visitor = Visitor()
+    visitor.get("/sign-in")
+    visitor.post("/sign-in", username=cast.staff.username, password=PASSWORD)
+    for place in ("/admin/", "/admin/accounts/user/", "/admin/moderation/case/"):
+        visitor.get(place)
+        assert visitor.first_status in (302, 403), place
+        assert "second" in visitor.address, (place, visitor.address)

@@ -237,7 +237,7 @@ def test_fault_of_a_page_is_logged_with_its_frames_and_without_its_path(client, 
         raise ZeroDivisionError("what somebody wrote")
 
     client.raise_request_exception = False
-    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", broken)
+    monkeypatch.setattr("config.console.Console.each_context", broken)
     assert client.get("/admin/login/?q=secret").status_code == 500
     (told,) = [record for record in caplog.records if record.message == "unexpected fault"]
     assert told.exc_info[0] is ZeroDivisionError

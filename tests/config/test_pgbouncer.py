@@ -72,6 +72,8 @@ def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
                 "REDIS_URL": settings.REDIS_URL,
                 "SECRET_KEY": settings.SECRET_KEY,
                 "CALLBOARD_PREPARED_STATEMENTS": "off",
+                # It empties its Redis after each test: not that of a neighbour.
+                "PYTEST_XDIST_WORKER": "gw12",
             },
             capture_output=True,
             text=True,

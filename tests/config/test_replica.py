@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -126,14 +126,24 @@ def others_reads_come_from_the_copy_and_ones_own_writes_are_always_seen(pair, wo
     writer, reader = ask(patient, "attendee"), ask(patient, "mvp_dealer")
     unread = f"/events/{world.event.id}/unread"
     before = reader("GET", unread).json
+
+    def comes_from_the_copy(holds: Callable[[], bool]) -> None:
+        """On a busy machine it is passed over for a moment; who was answered by the primary then stays with it."""
+
+        def is_seen() -> bool:
+            redis.client().delete(f"{positions._PERSON}{world.ids['mvp_dealer']}")
+            return holds()
+
+        wait_until(is_seen)
+
     with pair.held_back():
         say(writer, world, "Only at the primary")
         for path in lists(world):
             assert writer.items(path)[0] == "Only at the primary"
-            assert reader.items(path)[0] != "Only at the primary", "it came from the copy"
+            comes_from_the_copy(lambda path=path: reader.items(path)[0] != "Only at the primary")
         shown = writer("GET", f"/conversations/{world.talk.id}").json
         assert shown["last_message"]["content"] == "Only at the primary"
-        assert reader("GET", unread).json == before
+        comes_from_the_copy(lambda: reader("GET", unread).json == before)
         # Whoever was answered by the primary does not go back behind that.
         say(reader, world, "And I")
         assert reader.items(lists(world)[0])[:2] == ["And I", "Only at the primary"]

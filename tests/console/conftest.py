@@ -19,7 +19,7 @@ from messaging import publishing
 from messaging.models import Delivery, OptOut, Text
 from moderation import access, appeals, decisions, notes, reports
 from moderation.models import Case, Sanction, TranscriptLook
-from rollout.models import Comparison
+from rollout.models import Alarm, Comparison
 from tests.conftest import join, make_event, make_user
 from tests.moderation.conftest import active_hold, direct, everything, said  # noqa: F401
 
@@ -97,6 +97,10 @@ def world(cast, case, people) -> None:
     Comparison.objects.create(
         origin="shadow", event_id=cast.event.id, person_id=cast.attendee.id, role="attendee", in_both=1, mismatches=0,
         explained=0, only_v2=0, v1_ms=1, v2_ms=1,
+    )  # fmt: skip
+    Alarm.objects.create(
+        name="old_path", severity="warning", state="firing", words="too many", value=0.5, began_at=now, seen_at=now,
+        fired_at=now,
     )  # fmt: skip
     publishing.deliver_all(
         publishing.publish(by=cast.organizer, event_id=cast.event.id, message_type="announcement", content="Welcome")

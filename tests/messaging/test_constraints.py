@@ -7,7 +7,17 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from messaging.models import Conversation, Delivery, Expected, GateStamp, LogEntry, Message, Participant, Removal
+from messaging.models import (
+    Conversation,
+    Delivery,
+    Expected,
+    GateStamp,
+    LogEntry,
+    LogFloor,
+    Message,
+    Participant,
+    Removal,
+)
 
 
 def conversation(cast, direct, **values):
@@ -63,6 +73,7 @@ BROKEN = [
     ),
     ("removal_standing_unique", lambda cast, direct: removal(cast, direct), {"twice": True}),
     ("gatestamp_is_one_row", lambda cast, direct: GateStamp(id=2), {}),
+    ("logfloor_is_one_row", lambda cast, direct: LogFloor(id=2, xid=1), {}),
     ("expected_unique", lambda cast, direct: expected(cast, direct), {"twice": True}),
     ("removal_restoration_is_whole", lambda cast, direct: removal(cast, direct, restored_at=NOW), {}),
 ]

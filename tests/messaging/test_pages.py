@@ -148,6 +148,18 @@ def test_a_group_is_made_and_left(cast):
     assert (group.kind, group.title, group.participants.count()) == ("group", "Crew", 3)
     visitor.post(at(cast, f"/messages/{group.id}/invite"), user_id=str(cast.moderator.id))
     assert group.participants.count() == 4
+    visitor.post(at(cast, f"/messages/{group.id}/take-out"), user_id=str(cast.attendee.id))
+    assert not group.participants.filter(user=cast.attendee).exists()
+    # Of the others nobody is shown what its maker may do, and who does it all the same is refused.
+    other = Visitor(cast.moderator)
+    page = other.get(at(cast, f"/messages/{group.id}"))
+    assert "/take-out" not in page
+    assert "/invite" not in page
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+    action = at(cast, f"/messages/{group.id}/take-out")
+    page = other.send(action, user_id=str(cast.dealer.id), csrfmiddlewaretoken=token)
+    assert (other.status, "does not allow it" in page) == (403, True)
+    assert group.participants.filter(user=cast.dealer).exists()
     visitor.post(at(cast, f"/messages/{group.id}/leave"))
     assert not group.participants.filter(user=cast.organizer).exists()
 
@@ -211,6 +223,19 @@ def test_a_person_is_blocked_and_unblocked(cast, direct):
     visitor.get("/you")
     visitor.post(f"/you/blocks/{cast.mvp_dealer.id}/remove")
     assert not Block.objects.exists()
+
+
+def test_the_directory_blocks_and_unblocks(cast):
+    visitor = Visitor(cast.attendee)
+    page = visitor.get(at(cast, "/people?role=mvp_dealer"))
+    assert "Block Mvp Dealer" in page
+    visitor.post(at(cast, f"/people/{cast.mvp_dealer.id}/block"))
+    assert visitor.address == at(cast, "/people?role=mvp_dealer")
+    assert "/messages/new?to=" not in visitor.page
+    visitor.post(f"/you/blocks/{cast.mvp_dealer.id}/remove")
+    assert "/messages/new?to=" in visitor.page
+    assert not Block.objects.exists()
+    assert f"{cast.attendee.id}/block" not in visitor.get(at(cast, "/people"))
 
 
 def test_help_is_asked_for_offered_and_closed(cast):

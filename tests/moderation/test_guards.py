@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from messaging import conversations
-from moderation.models import Appeal, Case, Decision, Evidence, Report, RuleHit, Sanction, TranscriptLook
+from moderation.models import Appeal, Case, CaseNote, Decision, Evidence, Report, RuleHit, Sanction, TranscriptLook
 from tests.moderation.conftest import active_hold, appeal, claim, decide
 
 
@@ -38,6 +38,7 @@ def scene(cast, direct, case, as_api) -> Scene:
     TranscriptLook.objects.create(case=case, moderator=cast.moderator, reason="why", messages=1)
     rule = active_hold("tickets")
     RuleHit.objects.create(case=case, rule=rule, outcome="hold")
+    CaseNote.objects.create(case=case, author=cast.moderator, content="Seen before.")
     decided.refresh_from_db()
     return Scene(cast, case, decided, sanction, as_api)
 
@@ -89,6 +90,7 @@ def fresh_message(scene: Scene):
 
 
 CONSTRAINTS = {
+    "casenote_content_length": lambda s: again(CaseNote.objects.get(), content="").save(force_insert=True),
     "evidence_hash_is_true": lambda s: Evidence.objects.create(
         message_id=s.case.message_id, body="{}", sha256=hashlib.sha256(b"x").digest(), frozen_at=timezone.now()
     ),
@@ -132,6 +134,7 @@ TRIGGERS = {
         "evidence",
         lambda s: refused(lambda: Evidence.objects.update(frozen_at=timezone.now())),
     ),
+    "casenote_is_append_only": ("casenote", lambda s: refused(lambda: CaseNote.objects.update(content="other"))),
     "decision_is_append_only": ("decision", lambda s: refused(lambda: Decision.objects.update(note="other"))),
     "transcriptlook_is_append_only": (
         "transcriptlook",
@@ -289,8 +292,8 @@ def test_a_missing_foreign_key_is_noticed(scene):
     found = keys("f")
     # Every table but the rules', whose one key names the event.
     assert {table for table, *_ in found} == {f"moderation_{name}" for name in (
-        "appeal", "case", "casealert", "contentrule", "decision", "evidence", "report", "rulehit", "sanction",
-        "transcriptlook",
+        "appeal", "case", "casealert", "casenote", "contentrule", "decision", "evidence", "report", "rulehit",
+        "sanction", "transcriptlook",
     )}  # fmt: skip
     for table, name, column in found:
         with transaction.atomic():

@@ -72,7 +72,7 @@ def test_the_last_day_is_a_line_with_its_limit(operator):
     for hour in range(20):
         Reading.objects.create(at=now - timedelta(hours=hour, minutes=5), name="start_success", state="ok", value=0.9)
     page = page_of(operator)
-    assert page.count('<figure class="rollout-chart">') == 1
+    assert page.count('<figure class="rollout-chart"') == 1
     assert page.count("<circle") == 20
     assert 'class="limit"' in page
 
@@ -98,7 +98,7 @@ def test_who_may_only_look_does_not(onlooker, firing):
 def test_others_see_nothing_of_it(db, firing, address):
     clerk = signed_in("clerk")
     answer = clerk.get(PAGE + address)
-    assert answer.status_code in (302, 403)
+    assert answer.status_code == 403
     assert Client().get(PAGE + address).status_code == 302
 
 

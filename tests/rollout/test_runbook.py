@@ -20,6 +20,7 @@ from django.db import connections
 
 from api import health
 from events import demo
+from messaging.sms import signs
 from rollout import flags, names, read_models
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "rollout.md"
@@ -68,13 +69,15 @@ def a_worker_that_is_well() -> Iterator[None]:
     """The sign of life that a worker would give: health waits three seconds for a real one, and the machine is busy."""
     is_over = threading.Event()
 
+    def note() -> None:
+        for sign in (health.BEAT, health.CANARY, signs.CANARY):
+            health.note(sign)
+
     def beat() -> None:
         while not is_over.wait(0.5):
-            health.note(health.CANARY)
-            health.note(health.BEAT)
+            note()
 
-    health.note(health.BEAT)
-    health.note(health.CANARY)
+    note()
     beating = threading.Thread(target=beat, daemon=True)
     beating.start()
     try:

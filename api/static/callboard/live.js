@@ -98,6 +98,9 @@ export function paint(avatar, id, name) {
   avatar.className = avatar.className.replace(/ ?tint-\d/, "") + ` tint-${parseInt((id ?? "0").slice(-2), 16) % 6}`;
 }
 
+// Who has gone is called so in the reader's language.
+export const called = (name) => (name === "Former member" ? say("former") : name);
+
 const GONE = { "This message was removed by a moderator.": "removed", "This message was deleted.": "gone" };
 export const textOf = (item) => (item.is_deleted && GONE[item.content] ? say(GONE[item.content]) : item.content);
 

@@ -74,7 +74,7 @@ export function begin({ id, list, made, add, toEnd, group }) {
       add(message);
     } catch (problem) {
       row.classList.replace("waiting", "unsent");
-      const isRefused = problem instanceof Problem && problem.status < 500 && ![409, 429].includes(problem.status);
+      const isRefused = problem instanceof Problem && problem.status < 500 && ![401, 409, 429].includes(problem.status);
       state.textContent = `${problem instanceof Problem ? problem.told : say("offline")} `;
       if (!isRefused) state.append(button("retry", () => deliver(entry, row)));
       state.append(button("discard", () => { forget(entry); row.remove(); }));

@@ -1,6 +1,6 @@
 // The feed: what is said appears, older items come by scrolling, and what was seen counts as read.
 
-import { call, countUnread, eventId, gone, on, paint, showTimes, textOf, time } from "../callboard/live.js";
+import { call, called, countUnread, eventId, gone, on, paint, showTimes, textOf, time } from "../callboard/live.js";
 
 const feed = document.getElementById("feed");
 const template = document.getElementById("item");
@@ -12,8 +12,8 @@ function made(item) {
   row.classList.toggle("own", item.is_own_message);
   Object.assign(row.dataset, { id: item.message_id, type: item.message_type });
   const part = (name) => row.querySelector(`[data-${name}]`);
-  paint(part("avatar"), item.sender_id, item.sender_name);
-  part("name").textContent = item.sender_name;
+  paint(part("avatar"), item.sender_id, called(item.sender_name));
+  part("name").textContent = called(item.sender_name);
   if (item.channel_tags.length) part("tags").textContent = item.channel_tags.join(" · ");
   part("time").replaceChildren(time(item.created_at));
   part("text").textContent = textOf(item);

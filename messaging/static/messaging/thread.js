@@ -1,6 +1,6 @@
 // A conversation: its messages as they come, older ones by scrolling, read marks, and who is typing.
 
-import { call, eventId, gone, me, on, paint, say, textOf, time } from "../callboard/live.js";
+import { call, called, eventId, gone, me, on, paint, say, textOf, time } from "../callboard/live.js";
 import { begin as beginComposer } from "./composer.js";
 import "./conversations.js";
 
@@ -27,8 +27,8 @@ function begin() {
     const part = (name) => row.querySelector(`[data-${name}]`);
     row.classList.toggle("own", message.is_own_message);
     Object.assign(row.dataset, { id: message.id, sender: message.sender_id, at: message.created_at });
-    paint(part("avatar"), message.sender_id, message.sender_name);
-    part("name").textContent = message.sender_name;
+    paint(part("avatar"), message.sender_id, called(message.sender_name));
+    part("name").textContent = called(message.sender_name);
     part("text").textContent = textOf(message);
     part("time").replaceChildren(time(message.created_at));
     part("report").href = `/e/${eventId}/report/${message.id}?next=${location.pathname}`;

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from messaging import conversations, log
 from messaging.models import LogEntry, LogFloor
+from messaging.stream import places
 from tests.streams import PATH, stream_process
 from tests.waiting import PATIENCE
 
@@ -148,6 +149,32 @@ def test_an_id_of_another_database_is_told_to_begin_anew(cast, api, process):
     )
     stream.wait_for(lambda one: one.events)
     assert stream.events[0].kind == "reset"
+
+
+def test_an_id_says_of_each_transaction_whether_it_is_told():
+    """Whatever order somebody who made it up has put them in."""
+    place = places.parse("0660cc54875d70-000000000016-000000-10.20.9.3.5.3")
+    assert place.seen.running == (0x13, 0x13, 0x15, 0x19)
+    assert [xid for xid in range(0x40) if not place.seen.holds(xid)] == [0x13, 0x15, 0x19, *range(0x30, 0x40)]
+    cut = places.Cut
+    assert cut(5, 8, (6,)).is_within(cut(5, 9, (6, 8)))
+    assert not cut(5, 8, (6,)).is_within(cut(5, 9, (7,)))
+    assert not cut(5, 8).is_within(cut(5, 7))
+
+
+def test_streams_are_told_again_when_the_log_can_be_read_again(talk, cast, api):
+    """Whatever it was: a fault that nobody thought of must not leave them silent for ever."""
+    headers = api(cast.attendee).headers
+    with stream_process() as process:
+        stream = process.listen(headers)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_logentry RENAME TO messaging_away")
+            try:
+                assert stream.is_over.wait(PATIENCE)
+            finally:
+                cursor.execute("ALTER TABLE messaging_away RENAME TO messaging_logentry")
+        say(talk, cast.mvp_dealer, "back")
+        process.listen(headers, last_id=stream.last_id).wait_for_words("back")
 
 
 def test_who_does_not_read_is_dropped_and_comes_back_for_the_rest(cast, api):

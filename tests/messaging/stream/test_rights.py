@@ -15,7 +15,7 @@ from events import blocks, memberships
 from messaging import conversations, messages, typing
 from rollout import read_models
 from tests.messaging.conftest import change, membership
-from tests.streams import stream_process
+from tests.streams import PATH, stream_process
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,6 +172,29 @@ def test_refusals_are_problem_documents(cast, process, api):
         assert stream.answer.headers["X-Request-ID"] == stream.problem["request_id"]
     assert refused["validation_error"].problem["errors"][0]["pointer"] == "#/Last-Event-ID"
     assert process.listen(headers, query="yesterday").problem["errors"][0]["pointer"] == "?last_event_id"
+
+
+def test_a_query_is_read_as_by_every_other_call(cast, process, api):
+    """By a web process too, which answers where no proxy knows of the stream process."""
+    caller = api(cast.attendee)
+    here = process.listen(caller.headers).last_id
+    answers = {
+        "unknown=1": 200,
+        "&".join(f"unknown={number}" for number in range(500)): 200,
+        "&".join(f"unknown={number}" for number in range(1500)): 400,
+        "last_event_id=": 400,
+        f"last_event_id={here}": 200,
+        f"last_event_id=yesterday&last_event_id={here}": 200,
+        f"last_event_id={here}&last_event_id=yesterday": 400,
+        f"Last-Event-ID={here}": 200,
+        "Last-Event-ID=yesterday": 400,
+        "lastEventId=yesterday": 400,
+    }
+    for query, status in answers.items():
+        assert process.listen(caller.headers, path=f"{PATH}?{query}").status == status, query
+        assert caller.get(f"/stream?{query}").status_code == status, query
+    assert caller.get("/stream?last_event_id=yesterday", last_event_id=here).status_code == 200
+    assert process.listen(caller.headers, query="yesterday", last_id=here).status == 200
 
 
 def test_a_person_has_so_many_streams_and_no_more(cast, api):

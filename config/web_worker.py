@@ -1,0 +1,6 @@
+"""What a worker of the web process serves, and what it does besides."""
+
+from config.wsgi import application  # noqa: F401  (sets Django up)
+from rollout import watchdog
+
+watchdog.begin()
