@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.generators import SchemaGenerator
 
 from api import answers, health
-from api.errors import CATALOGUE, ApiError, MethodNotAllowed, NotFound, PermissionDenied, ServerError
+from api.errors import CATALOGUE, ApiError, MethodNotAllowed, NotFound, PermissionDenied, ServerError, ValidationError
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,10 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     if code not in CATALOGUE:
         raise Http404
     return render(request, "api/error.html", {"error": CATALOGUE[code]})
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _problem_or_page(request, ValidationError([]))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

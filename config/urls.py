@@ -43,6 +43,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "api.views.bad_request"
 handler403 = "config.console.refused"
 handler404 = "api.views.not_found"
 handler500 = "api.views.server_error"

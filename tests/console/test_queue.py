@@ -231,6 +231,7 @@ def test_who_comes_second_is_told_who_was_first_and_keeps_the_note(cast, browser
     assert answer.status_code == 409
     assert "Moderator decided this case (dismissed)" in shown
     assert "What you chose was not done" in shown
+    assert "My own words." in shown
     assert Message.objects.get(id=case.message_id).deleted_by_kind is None
 
 

@@ -6,6 +6,8 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
+from events import memberships
+from events.models import Membership
 from messaging.models import Conversation
 from tests.accounts.conftest import PASSWORD
 from tests.console.conftest import console, staff
@@ -43,6 +45,7 @@ GUESSES = [
 def test_nothing_is_found_by_what_is_not_shown(chief, world, model, field, value):
     answer = console(chief).get(reverse(f"admin:{model}_changelist"), {field: value})
     assert answer.status_code == 400
+    assert "The input is not valid." in answer.content.decode()
 
 
 def test_what_is_shown_and_what_a_filter_offers_is_found_by(moderator, world):
@@ -90,3 +93,20 @@ def test_who_organizes_or_moderates_an_event_signs_in_by_the_console_s_own_door(
     person.set_password("a-long-fence-1")
     person.save()
     assert sign_in(person).get("/admin/").status_code == 200
+
+
+def test_who_is_removed_from_the_event_is_out_with_their_next_click(cast, case, everything):
+    client = console(cast.organizer)
+    assert client.get(reverse("admin:moderation_case_change", args=[case.id])).status_code == 200
+    memberships.remove(Membership.objects.get(event=cast.event, user=cast.organizer), by=cast.staff)
+    before = everything()
+    for deed, body in (
+        ("claim", {}),
+        ("decide", {"decision": "dismissed", "version": "1"}),
+        ("note", {"content": "x"}),
+    ):
+        assert client.post(reverse(f"admin:moderation_case_{deed}", args=[case.id]), body).status_code == 403
+    bulk = {"deed": "dismiss", "confirmed": "yes", "picked": f"{case.id}:1"}
+    assert client.post(reverse("admin:moderation_case_changelist"), bulk).status_code == 403
+    assert client.get("/admin/").status_code == 403
+    assert everything() == before
