@@ -77,5 +77,5 @@ def visit(chromium) -> Callable[..., Page]:
 def violations(page: Page) -> list[str]:
     """Each with the element it is about; a policy against foreign scripts does not stop the check."""
     # Sheets that a sheet brings are not fetched a second time: axe would look for them beside the page.
-    found = Axe().run(page, options={"preload": False}).response["violations"]
+    found = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
     return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]

@@ -86,7 +86,7 @@ def test_the_demo_is_one_click_away_and_only_there(db, settings, client):
     settings.DEMO = True
     page = client.get("/").content.decode()
     assert page.count('action="/sign-in"') == len(demo.sign_ins())
-    settings.SECOND_FACTOR = True
+    settings.DEMO = False
     assert 'action="/sign-in"' not in client.get("/").content.decode()
 
 
