@@ -64,8 +64,9 @@ def erase(user: User, *, by: User | None) -> dict[str, int]:
     _lock_out(user, by=by)
     erased = {name: part.erase(user) for name, part in _parts.items()}
     with transaction.atomic():
-        _empty(user)
-        audit.record(by=by, action=ERASED_ACTION, target=user, **erased)
+        # Another who erases them at the same time may have come first.
+        if _empty(user):
+            audit.record(by=by, action=ERASED_ACTION, target=user, **erased)
     return erased
 
 
@@ -85,8 +86,10 @@ def _lock_out(user: User, *, by: User | None) -> None:
     audit.record(by=by, action="person_erasure_began", target=user)
 
 
-def _empty(user: User) -> None:
+def _empty(user: User) -> bool:
     found = User.objects.select_for_update().get(id=user.id)
+    if is_erased(found):
+        return False
     found.username, found.name, found.phone, found.avatar_url = former_username(user.id), FORMER_MEMBER, None, None
     found.is_active = found.is_staff = False
     found.last_login = None
@@ -95,3 +98,4 @@ def _empty(user: User) -> None:
     found.groups.clear()
     found.user_permissions.clear()
     found.tokens.all().delete()
+    return True

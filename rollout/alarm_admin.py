@@ -75,7 +75,7 @@ class AlarmAdmin(OnlyShown):
         alarm = get_object_or_404(Alarm, id=alarm_id)
         try:
             alarms.acknowledge(alarm, by=request.user, note=request.POST.get("note", ""))
-            self.message_user(request, f"{alarm.name} is yours.", messages.SUCCESS)
+            self.message_user(request, f"You have taken up {alarm.name}.", messages.SUCCESS)
         except alarms.NotNow:
             self.message_user(request, "It is over, or somebody has taken it up.", messages.WARNING)
         return redirect("admin:rollout_alarm_changelist")

@@ -18,6 +18,8 @@ NOT_KEPT = ("csrfmiddlewaretoken", "kept", "password")
 # What people wrote themselves, to be recognized by.
 WRITTEN = ("content", "title", "details", "text")
 
+ELSEWHERE = ("/admin", "/api", "/sign-in")
+
 
 def kept(request: HttpRequest) -> str:
     """What a form said, as a field of another one."""
@@ -44,7 +46,7 @@ def offer(request: HttpRequest, what: str, *, status: int = 200) -> HttpResponse
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Whoever signed in again in another window has a page here whose mark is no longer good. What the browser itself
     calls a form of this site is given back; everything else is refused."""
-    is_ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
-    if is_ours and request.user.is_authenticated and not request.FILES and not request.path_info.startswith(("/admin", "/api", "/sign-in")):
+    is_ours = request.headers.get("Sec-Fetch-Site") == "same-origin" and not request.path_info.startswith(ELSEWHERE)
+    if is_ours and request.user.is_authenticated and not request.FILES:
         return offer(request, kept(request), status=403)
     return refused_outright(request, reason)

@@ -62,6 +62,15 @@ WORDS = {
     "message_removed": gettext_lazy("The message was removed"),
     "quiet_hours": gettext_lazy("Quiet hours until it was no longer valid"),
     "spend_limit": gettext_lazy("The spending limit was reached"),
+    "unusable_phone": gettext_lazy("No number for texts"),
+    "unreachable": gettext_lazy("Could not be reached"),
+    "filtered": gettext_lazy("Taken for spam"),
+    "blocked": gettext_lazy("Blocked by their operator"),
+    "our_account": gettext_lazy("Our account with the provider"),
+    "no_route": gettext_lazy("No way from our number to theirs"),
+    "too_long": gettext_lazy("Too long"),
+    "queue_overflow": gettext_lazy("Too many at once"),
+    "not_known_why": gettext_lazy("The provider does not say why"),
 }
 PLACEHOLDERS = {
     "This message was removed by a moderator.": gettext_lazy("This message was removed by a moderator."),

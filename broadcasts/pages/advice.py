@@ -13,6 +13,9 @@ BY_REASON = {
     "country": gettext_lazy("Texts do not go to their country. They read it in the app."),
     "quiet_hours": gettext_lazy("It was no longer valid when the quiet hours ended. Let it be valid for longer."),
     "expired": gettext_lazy("It was no longer valid when its turn came. Let it be valid for longer."),
+    "our_account": gettext_lazy("The provider refuses our account or our number. Tell your operator."),
+    "too_long": gettext_lazy("It is longer than the provider takes. Write less next time."),
+    "queue_overflow": gettext_lazy("The provider took no more at once. Tell your operator."),
     "spend_limit": gettext_lazy("What texts may cost in a day was used up. Ask your operator to raise the limit."),
 }
 BY_CODE = {

@@ -84,6 +84,7 @@ def _bring(request: HttpRequest, event_id: str, *, content: str, look=None, wron
     shown = place.of(request, event_id, "desk", part="members", content=content, look=look, wrong=wrong)
     if look:
         shown |= {
+            "left_out": _left_out(look),
             "errors": [{**error, "detail": wording.of(error["detail"])} for error in look.refused],
             "counts": [(outcome, look.number(outcome)) for outcome in ("added", "changed", "unchanged")],
             "rows": [row for row in look.rows if row.outcome != "unchanged"][:MOST_SHOWN],
@@ -109,5 +110,10 @@ def _told(done: roster.Look) -> str:
     return gettext("Brought in: %(added)s new, %(changed)s changed, %(refused)s refused.") % {
         "added": done.number("added"),
         "changed": done.number("changed"),
-        "refused": len({each["pointer"].partition(",")[0] for each in done.refused}),
+        "refused": _left_out(done),
     }
+
+
+def _left_out(look: roster.Look) -> int:
+    """Lines, of which one may have several things wrong."""
+    return len({each["pointer"].partition(",")[0] for each in look.refused})

@@ -252,6 +252,9 @@ MOVE = (
         author CONSTANT uuid := coalesce(old.sender_id, '{NOBODY}');
     BEGIN
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
         talk := public.legacy_new_talk(
             said.event_id, old.conversation_id, old.sender_id, old.recipient_id, said.created_at, true
         );

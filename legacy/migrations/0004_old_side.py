@@ -220,7 +220,9 @@ OLD_MESSAGE = (
         IF is_moved THEN
             PERFORM public.legacy_move(NEW);
         END IF;
-        IF is_moved OR NEW.read_at IS NULL OR OLD.read_at IS NULL THEN
+        -- Also what was read once and is let out now: it is the latest that was read.
+        IF is_moved OR NEW.read_at IS NULL OR OLD.read_at IS NULL
+           OR (OLD.created_at, OLD.moderation_status) IS DISTINCT FROM (NEW.created_at, NEW.moderation_status) THEN
             PERFORM public.legacy_settle_reading(NEW);
         END IF;
         RETURN NULL;
@@ -235,6 +237,7 @@ OLD_CONVERSATION = (
     DECLARE
         place CONSTANT uuid := TG_ARGV[0];
         parted uuid;
+        said public.messages;
     BEGIN
         IF TG_OP <> 'INSERT' THEN
             DELETE FROM public.legacy_link WHERE old_id = OLD.id RETURNING new_id INTO parted;
@@ -247,9 +250,14 @@ OLD_CONVERSATION = (
         END IF;
         -- What is said in it goes where it went. Without an index of the old table's: so not for the bridge's own.
         IF TG_OP <> 'INSERT' AND current_setting('callboard.bridge', true) IS DISTINCT FROM 'on' THEN
-            PERFORM public.legacy_move(said) FROM public.messages said
-            WHERE said.conversation_id IN (OLD.id, CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)
-              AND EXISTS (SELECT FROM public.messaging_message known WHERE known.id = said.id);
+            FOR said IN
+                SELECT known.* FROM public.messages known
+                WHERE known.conversation_id IN (OLD.id, CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)
+            LOOP
+                IF public.legacy_move(said) THEN
+                    PERFORM public.legacy_settle_reading(said);
+                END IF;
+            END LOOP;
         END IF;
         RETURN NULL;
     END $$

@@ -73,3 +73,32 @@ FROM (
 ) latest
 WHERE person.conversation_id = latest.conversation_id AND person.user_id = latest.reader
   AND (person.read_upto IS NULL OR (person.read_upto, person.read_message_id) < (latest.created_at, latest.id))
+----
+-- And where the marker is ahead of what the old side calls read, that is read there too: of conversations read here while
+-- nothing was attached. Gaps before it stay. Nobody is waited for, as in `legacy_read`. By message_conversation_latest.
+WITH passed AS MATERIALIZED (
+    SELECT said.id, person.read_at
+    FROM messaging_participant person
+    LEFT JOIN LATERAL (
+        SELECT known.created_at AS upto FROM messaging_message known JOIN public.messages old ON old.id = known.id
+        WHERE known.conversation_id = person.conversation_id AND known.sender_id <> person.user_id
+          AND known.held_at IS NULL AND known.created_at <= person.read_upto
+          AND old.read_at IS NOT NULL AND coalesce(old.recipient_id, person.user_id) = person.user_id
+        ORDER BY known.created_at DESC, known.id DESC LIMIT 1
+    ) told ON true
+    JOIN messaging_message said ON said.conversation_id = person.conversation_id AND said.sender_id <> person.user_id
+     AND said.created_at <= person.read_upto AND said.held_at IS NULL
+     AND said.created_at > coalesce(told.upto, '-infinity')
+    JOIN public.messages old ON old.id = said.id AND old.read_at IS NULL
+     AND coalesce(old.recipient_id, person.user_id) = person.user_id
+    WHERE person.conversation_id = ANY (%(talks)s)
+), free AS MATERIALIZED (
+    SELECT old.id FROM public.messages old JOIN passed ON passed.id = old.id FOR NO KEY UPDATE OF old SKIP LOCKED
+), owed AS (
+    INSERT INTO legacy_debt (message_id)
+    SELECT passed.id FROM passed WHERE NOT EXISTS (SELECT FROM free WHERE free.id = passed.id)
+    ON CONFLICT DO NOTHING
+)
+UPDATE public.messages old SET
+    read_at = passed.read_at, status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END
+FROM passed JOIN free USING (id) WHERE old.id = passed.id

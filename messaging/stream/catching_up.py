@@ -109,6 +109,9 @@ class CatchingUp:
         except (psycopg.Error, OSError, TimeoutError) as error:
             logger.warning("what a listener missed cannot be read: %s", type(error).__name__)
             listener.drop("the log could not be read")
+        except Exception as error:
+            logger.error("what a listener missed cannot be told", exc_info=error)
+            listener.drop("the log could not be told")
 
     async def _read_on(self, listener: Listener) -> None:
         place, person, here = listener.place, listener.guest.person, self.hub.place

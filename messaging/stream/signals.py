@@ -47,17 +47,17 @@ class Signals:
         self.hub = hub
         self.waiting: dict[tuple[str, str], Signal] = {}
         self.is_waiting = asyncio.Event()
+        self.is_away = False
 
     async def listen(self) -> None:
         """For ever; while Redis is away nobody hears of typing, and nothing else is missed."""
-        is_away = False
         while True:
             try:
                 await self._listen()
             except (redis.RedisError, OSError) as error:
-                if not is_away:
+                if not self.is_away:
                     logger.warning("typing cannot be heard: %s", type(error).__name__)
-                is_away = True
+                self.is_away = True
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _listen(self) -> None:
@@ -65,6 +65,9 @@ class Signals:
         try:
             async with client.pubsub() as subscription:
                 await subscription.subscribe(shared.channel(typing.CHANNEL))
+                if self.is_away:
+                    logger.warning("typing can be heard again")
+                self.is_away = False
                 async for message in subscription.listen():
                     if message["type"] == "message" and (signal := read(message["data"])):
                         self._take(signal)

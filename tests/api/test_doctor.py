@@ -226,7 +226,7 @@ def test_the_admin_shows_the_same_to_operators_alone(db, only):
     only(doctor.fault("a", "broken <b>", "Mend it."))
     client = Client()
     client.force_login(make_user("clerk", is_staff=True))
-    assert client.get("/admin/rollout/alarm/doctor/").status_code == 302
+    assert client.get("/admin/rollout/alarm/doctor/").status_code == 403
     boss = make_user("boss", is_staff=True)
     boss.user_permissions.add(Permission.objects.get(codename="acknowledge_alarm"))
     client.force_login(boss)

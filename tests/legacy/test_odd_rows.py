@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -89,9 +90,7 @@ def test_a_message_that_is_given_to_others_goes_there(attached, api, old, talk):
     assert differences() == []
 
 
-def test_a_message_that_was_given_to_others_while_nothing_was_attached_goes_there_with_the_backfill(
-    attached, old, talk
-):
+def test_what_was_given_to_others_while_nothing_was_attached_goes_there_with_the_backfill(attached, old, talk):
     said = old.say(talk, attached.mvp_dealer, attached.attendee, "Second")
     other = old.talk(attached.organizer, attached.attendee)
     bridge.rollback()
@@ -102,10 +101,34 @@ def test_a_message_that_was_given_to_others_while_nothing_was_attached_goes_ther
 
 
 def test_a_conversation_of_other_people_takes_along_what_was_said_in_it(attached, old, talk):
-    said = old.say(talk, attached.mvp_dealer, attached.attendee)
+    said = old.say(talk, attached.attendee, None, read_at=timezone.now())
     rows("UPDATE conversations SET requester_id = %s WHERE id = %s", attached.organizer.id, talk)
     people = Participant.objects.filter(conversation=new(said).conversation_id).values_list("user_id", flat=True)
     assert set(people) == {attached.organizer.id, attached.attendee.id}
+    assert Participant.objects.get(user=attached.organizer).read_message_id == said
+    assert differences() == []
+
+
+def test_what_was_read_once_is_so_when_it_is_let_out_or_stands_elsewhere(attached, old, talk):
+    said = old.say(talk, attached.mvp_dealer, attached.attendee, read_at=timezone.now())
+    old.set(said, moderation_status="pending")
+    old.say(talk, attached.mvp_dealer, attached.attendee, "Meanwhile")
+    old.set(said, moderation_status="approved")
+    assert Participant.objects.get(conversation=talk, user=attached.attendee).read_message_id == said
+    assert differences() == []
+    old.say(talk, attached.mvp_dealer, attached.attendee, "Unread")
+    old.set(said, created_at=timezone.now())
+    assert differences() == []
+
+
+def test_what_was_read_here_while_nothing_was_attached_is_so_there_with_the_backfill(attached, old, talk):
+    times = [timezone.now() + timedelta(seconds=n) for n in range(3)]
+    said = [old.say(talk, attached.mvp_dealer, attached.attendee, str(at), created_at=at) for at in times]
+    bridge.rollback()
+    conversations.mark_read(talk, said[1], by=attached.attendee)
+    bridge.attach(attached.event)
+    backfill.run()
+    assert [old.row(each)["status"] for each in said] == ["read", "read", "sent"]
     assert differences() == []
 
 
@@ -171,6 +194,6 @@ def test_what_placeholders_said_is_forgotten_with_the_event(attached, old):
     said = old.say(old.talk(stranger, attached.attendee), stranger, attached.attendee, "From long ago")
     said_by.forget_messages_of_events_that_ended_before(attached.event.ends_at)
     assert new(said).content == "From long ago"
-    said_by.forget_messages_of_events_that_ended_before(attached.event.ends_at + timezone.timedelta(seconds=1))
+    said_by.forget_messages_of_events_that_ended_before(attached.event.ends_at + timedelta(seconds=1))
     assert (new(said).content, old.row(said)["content"]) == ("This message was deleted.",) * 2
     assert differences() == []

@@ -31,10 +31,12 @@ class Command(BaseCommand):
         found = Q(username=person) | Q(phone=person)
         if person_id := parse_id(person):
             found |= Q(id=person_id)
-        user = User.objects.filter(found).first()
-        if user is None:
+        users = list(User.objects.filter(found)[:2])
+        if not users:
             raise CommandError("There is nobody of this id, username or phone.")
-        getattr(self, f"_{deed}")(user, options)
+        if len(users) > 1:
+            raise CommandError("This is one person's id and another's username: say which by phone or username.")
+        getattr(self, f"_{deed}")(users[0], options)
 
     def _export(self, user: User, options: dict) -> None:
         with _opened(options["output"], self.stdout) as write:

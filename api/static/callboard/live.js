@@ -40,9 +40,18 @@ export async function call(method, path, body, { key, keepalive } = {}) {
   if (key) headers["Idempotency-Key"] = key;
   const response = await fetch(`/api/v1${path}`, { method, headers, keepalive, body: body && JSON.stringify(body) });
   const text = await response.text();
-  if (response.status === 401) note(say("signed_out"), { action: "→", then: () => location.reload() });
+  if (response.status === 401) signedOut();
   if (!response.ok) throw new Problem(response.status, text.startsWith("{") ? JSON.parse(text) : { code: "failed" });
   return text ? JSON.parse(text) : null;
+}
+
+// Told once, however many calls hear it.
+let isSignedOut = false;
+function signedOut() {
+  if (isSignedOut) return;
+  isSignedOut = true;
+  const again = () => (isSignedOut = false);
+  note(say("signed_out"), { action: say("sign_in"), then: () => location.reload(), later: again, seconds: 30 });
 }
 
 export const newKey = () =>

@@ -10,8 +10,11 @@ const kept = {
 
 export function begin({ id, list, made, add, toEnd, group }) {
   const form = document.getElementById("composer");
-  if (!form.matches("form")) return;
+  // Who may not write has none.
+  if (!form) return;
   const field = document.getElementById("text");
+  // What is empty is not sent, and nobody is told off for a second click.
+  form.noValidate = true;
   const left = document.getElementById("left");
   const [draftName, outboxName] = [`draft:${me}:${id}`, `outbox:${me}:${id}`];
 
@@ -39,7 +42,7 @@ export function begin({ id, list, made, add, toEnd, group }) {
 
   // --- Sending -----------------------------------------------------------------------------
 
-  // What has not been answered yet, also from before a reload: [{ key, content, at }].
+  // What has not been answered yet, or was refused, also from before a reload: [{ key, content, at, refused }].
   const outbox = kept.read(outboxName, []);
   const save = () => kept.write(outboxName, outbox);
 
@@ -75,11 +78,25 @@ export function begin({ id, list, made, add, toEnd, group }) {
     } catch (problem) {
       row.classList.replace("waiting", "unsent");
       const isRefused = problem instanceof Problem && problem.status < 500 && ![401, 409, 429].includes(problem.status);
-      state.textContent = `${problem instanceof Problem ? problem.told : say("offline")} `;
-      if (!isRefused) state.append(button("retry", () => deliver(entry, row)));
-      state.append(button("discard", () => { forget(entry); row.remove(); }));
+      const told = problem instanceof Problem ? problem.told : say("offline");
+      // The answer to a key is kept: what was refused for certain is asked anew, and only when its writer wants it.
+      if (isRefused) Object.assign(entry, { key: newKey(), refused: told });
+      row.dataset.id = entry.key;
+      save();
+      leave(entry, row, told);
     }
     group();
+  }
+
+  function leave(entry, row, told) {
+    const state = row.querySelector("[data-state]");
+    row.classList.remove("waiting");
+    row.classList.add("unsent");
+    state.textContent = `${told} `;
+    state.append(
+      button("retry", () => { delete entry.refused; deliver(entry, row); }),
+      button("discard", () => { forget(entry); row.remove(); }),
+    );
   }
 
   function send() {
@@ -110,8 +127,11 @@ export function begin({ id, list, made, add, toEnd, group }) {
   });
   const again = () => list.querySelectorAll(".unsent").forEach((row) => {
     const entry = outbox.find((one) => one.key === row.dataset.id);
-    if (entry) deliver(entry, row);
+    if (entry && !entry.refused) deliver(entry, row);
   });
   addEventListener("online", again);
-  for (const entry of [...outbox]) deliver(entry, shown(entry));
+  for (const entry of [...outbox]) {
+    if (entry.refused) leave(entry, shown(entry), entry.refused);
+    else deliver(entry, shown(entry));
+  }
 }
