@@ -80,7 +80,7 @@ def _from_json(content: str) -> Iterator[Entry]:
 
 
 def _from_csv(content: str, slug: str | None) -> Iterator[Entry]:
-    lines = csv.reader(io.StringIO(content, newline=""), strict=True)
+    lines = csv.reader(io.StringIO(content, newline=""), strict=True, delimiter=_delimiter(content))
     try:
         columns = [column.strip() for column in next(lines)]
         _check_columns(columns, REQUIRED_COLUMNS if slug is None else REQUIRED_COLUMNS[1:])
@@ -92,6 +92,12 @@ def _from_csv(content: str, slug: str | None) -> Iterator[Entry]:
                 yield _line(number, columns, cells, slug)
     except csv.Error as error:
         raise Unreadable(f"It is not CSV: {error} (line {lines.line_num}).") from None
+
+
+def _delimiter(content: str) -> str:
+    """As the first line has it: where a comma stands in numbers, spreadsheets part the cells by semicolons."""
+    first = content.partition("\n")[0]
+    return ";" if ";" in first and "," not in first else ","
 
 
 def _check_columns(columns: list[str], required: tuple[str, ...]) -> None:

@@ -151,6 +151,13 @@ def test_members_are_brought_in_after_a_look(cast, desk, organizer):
     assert Membership.objects.get(user__username="new").tags == ["hall-a"]
 
 
+def test_a_spreadsheet_that_parts_its_cells_by_semicolons_is_read(cast, desk, organizer):
+    organizer.get(f"{desk}/members/bring")
+    page = organizer.post(f"{desk}/members/bring", content='username;name;role;tags\r\nnew.one;One;attendee;"a;b"\r\n')
+    assert "new.one" in page
+    assert "a, b</td>" in page
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"name,role\n"])
 def test_a_file_that_cannot_be_read_is_named(cast, desk, organizer, content):
     organizer.get(f"{desk}/members/bring")

@@ -447,7 +447,7 @@ UNREADABLE = [
     (b'{"users": null}', "", "#/users is no list."),
     (b'{"people": []}', "", "is none of events, users and memberships"),
     (b"username,name\nann,Ann\n", "", "Line 1 names no column event."),
-    (b"event;username;role\n", "", "Line 1 names a column"),
+    (b"event|username|role\n", "", "Line 1 names a column"),
     (b"event,username,role,role\n", "", "Line 1 names a column twice."),
     (b"{}", "x.csv", "Line 1 names a column"),
     (b'event,username,role\na,"b"c,d\n', "", "It is not CSV"),
