@@ -190,7 +190,7 @@ def settle_debts() -> int:
             "SELECT legacy_settle_debt(owed.message_id) FROM"
             " (SELECT message_id FROM legacy_debt ORDER BY message_id FOR UPDATE SKIP LOCKED) owed"
         )
-        cursor.execute("SELECT count(*) FROM legacy_debt")
+        cursor.execute("SELECT count(DISTINCT message_id) FROM legacy_debt")
         return cursor.fetchone()[0]
 
 

@@ -10,7 +10,7 @@ from legacy.states import STANDING, State
 from rollout import flags, names
 from rollout.models import Flag
 
-_OWED = "SELECT count(*) FROM legacy_debt"
+_OWED = "SELECT count(DISTINCT message_id) FROM legacy_debt"
 _PLACEHOLDERS = "SELECT count(*) FROM accounts_user WHERE username LIKE 'legacy-%' AND NOT is_active"
 
 

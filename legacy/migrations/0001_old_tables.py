@@ -73,7 +73,9 @@ BESIDE = (
     CREATE UNIQUE INDEX legacy_link_main ON legacy_link (new_id) WHERE is_main;
     CREATE INDEX legacy_link_new ON legacy_link (new_id);
     CREATE TABLE legacy_tombstone (message_id uuid CONSTRAINT legacy_tombstone_pkey PRIMARY KEY);
-    CREATE TABLE legacy_debt (message_id uuid CONSTRAINT legacy_debt_pkey PRIMARY KEY);
+    -- Not unique: who notes a debt would wait for who has just settled it, and that one perhaps for them.
+    CREATE TABLE legacy_debt (message_id uuid NOT NULL);
+    CREATE INDEX legacy_debt_message ON legacy_debt (message_id);
     CREATE TABLE legacy_difference (
         subject text NOT NULL, id uuid NOT NULL, what text NOT NULL,
         CONSTRAINT legacy_difference_pkey PRIMARY KEY (subject, id, what)

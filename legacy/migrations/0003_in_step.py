@@ -290,6 +290,19 @@ MOVE = (
     "DROP FUNCTION IF EXISTS legacy_move(public.messages)",
 )
 
+# A debt that is settled. One that somebody else has in hand is theirs to take away: nobody waits for it.
+FORGIVE = (
+    f"""
+    CREATE FUNCTION legacy_forgive(message uuid) RETURNS void
+    LANGUAGE sql {PINNED} AS $$
+        DELETE FROM public.legacy_debt owed WHERE owed.ctid = ANY (ARRAY(
+            SELECT known.ctid FROM public.legacy_debt known WHERE known.message_id = message FOR UPDATE SKIP LOCKED
+        ))
+    $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_forgive(uuid)",
+)
+
 # The old side does not say who removed it.
 NOTE_REMOVAL = (
     f"""
@@ -312,6 +325,7 @@ FUNCTIONS = {
     "legacy_mirror(uuid)": MIRROR,
     "legacy_take_in(uuid, public.messages, timestamptz)": TAKE_IN,
     "legacy_move(public.messages)": MOVE,
+    "legacy_forgive(uuid)": FORGIVE,
     "legacy_said()": SAID,
     "legacy_changed()": CHANGED,
     "legacy_gone()": GONE,

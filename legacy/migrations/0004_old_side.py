@@ -63,7 +63,7 @@ SETTLE = (
                     CASE WHEN held_now THEN said.sender_id END, old.id);
         END IF;
         PERFORM public.legacy_mirror(old.id);
-        DELETE FROM public.legacy_debt WHERE message_id = old.id;
+        PERFORM public.legacy_forgive(old.id);
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_settle(public.messages, public.messages)",
@@ -126,7 +126,7 @@ SETTLE_DEBT = (
         ELSIF EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
             RETURN;
         END IF;
-        DELETE FROM public.legacy_debt WHERE message_id = message;
+        PERFORM public.legacy_forgive(message);
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_settle_debt(uuid)",
@@ -150,7 +150,7 @@ FORGET = (
         END IF;
         -- First, so that the deletion over there does not make it anew here.
         INSERT INTO public.legacy_tombstone (message_id) VALUES (message) ON CONFLICT DO NOTHING;
-        DELETE FROM public.legacy_debt WHERE message_id = message;
+        PERFORM public.legacy_forgive(message);
         -- Also what a moderator had removed: it is not there to be restored any more.
         IF said.deleted_by_kind IS DISTINCT FROM 'sender' THEN
             UPDATE public.messaging_message SET deleted_at = clock_timestamp(), deleted_by_kind = 'sender'

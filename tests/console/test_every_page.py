@@ -53,6 +53,8 @@ PAGES = {
 # Pages of a model's own, for some: and in the menu where they are for a person.
 MORE_PAGES = {"rollout_alarm_past": "AR", "rollout_alarm_runbook": "AR", "rollout_alarm_doctor": "AR"}
 IN_THE_MENU = {"rollout_alarm_runbook", "rollout_alarm_doctor"}
+# Waits for workers that are not there: of those who may, one asks for it.
+SLOW = "rollout_alarm_doctor"
 # Each answers a look with what it says to whoever may not, or that it is a deed.
 DEEDS = re.compile(
     r"rollout_alarm_acknowledge|moderation_case_(claim|hand-back|decide|note|transcript|restore|lift)|moderation_sanction_lift"
@@ -131,7 +133,11 @@ def is_asked(name: str, place: int, kind: str) -> bool:
     what is refused alike a third. Nobody deletes, and nothing has a history of its own. The
     long form asks for everything.
     """
-    if LONG or kind in "Ro":
+    if LONG:
+        return True
+    if name == SLOW:
+        return kind != "R"
+    if kind in "Ro":
         return True
     if kind in SAMPLED:
         return place % SAMPLED[kind] == 0

@@ -90,10 +90,21 @@ def test_a_held_message_is_for_its_sender_until_it_is_let_out(cast, talk, listen
 @pytest.mark.parametrize("how", ["mute", "block", "remove"])
 def test_who_may_not_write_any_more_is_not_shown_typing(cast, talk, listen, how):
     stream = listen(cast.attendee)
+    other = conversations.start(cast.event.id, cast.attendee.id, "Hello", by=cast.organizer).conversation
+
+    def seen(conversation) -> int:
+        return sum(told["conversation_id"] == str(conversation.id) for told in stream.of("typing"))
 
     def is_seen() -> bool:
         typing.tell(talk.id, by=cast.mvp_dealer)
-        return bool(stream.of("typing"))
+        return seen(talk) > 0
+
+    def wait_for_all() -> int:
+        """What is told of another after it is told after it."""
+        before = seen(other)
+        typing.tell(other.id, by=cast.organizer)
+        stream.wait_for(lambda _: seen(other) > before)
+        return seen(talk)
 
     wait_until(is_seen)
     if how == "mute":
@@ -102,11 +113,10 @@ def test_who_may_not_write_any_more_is_not_shown_typing(cast, talk, listen, how)
         blocks.block(cast.mvp_dealer.id, by=cast.attendee)
     else:
         memberships.remove(membership(cast, cast.mvp_dealer), by=None)
-    seen = len(stream.of("typing"))
+    before = wait_for_all()
     # A signal that was on its way past the rules of the call.
     typing.tell(talk.id, by=cast.mvp_dealer)
-    stream.wait_for(lambda one: one.heartbeats)
-    assert len(stream.of("typing")) == seen
+    assert wait_for_all() == before
 
 
 # --- Whose stream it is ----------------------------------------------------------------------
