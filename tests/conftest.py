@@ -38,6 +38,8 @@ def _own_redis_database():
     celery.conf.broker_url = _in_database(settings.CELERY_BROKER_URL, number)
     # A machine that is busy with other workers is no server that is away.
     redis._PATIENCE_SECONDS = PATIENCE
+    # Whoever asked before had the server's first database, which all workers would share.
+    redis.client.cache_clear()
     connections.settings["default"]["OPTIONS"]["connect_timeout"] = PATIENCE
     redis.client().flushdb()
 

@@ -82,6 +82,8 @@ def test_a_case_from_its_report_to_its_outcome_and_an_appeal(cast, said, live_se
     page.keyboard.press("c")
     expect(page.get_by_text("The case is yours.")).to_be_visible()
     page.get_by_role("link", name="Mine").click()
+    # Keys are heard once the page is whole.
+    page.wait_for_url("**view=mine**")
     page.keyboard.press("j")
     page.keyboard.press("o")
     expect(page.get_by_role("heading", name="What was said")).to_be_visible()
