@@ -47,7 +47,7 @@ def a_copy_of_the_tests_database():
         opened.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
+def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database, figure):
     # So few server connections that everybody works on everybody else's.
     with pgbouncer(default_pool_size="3", reserve_pool_size="0") as address:
         ran = subprocess.run(
@@ -81,3 +81,4 @@ def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
         )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
     assert "[100%]" in ran.stdout
+    figure("tests through it", sum(len(line.split()[0]) for line in ran.stdout.splitlines() if line.endswith("%]")))

@@ -108,8 +108,8 @@ def site(transactional_db, tmp_path) -> Iterator[Site]:
         yield Site(stack, tmp_path)
 
 
-def test_production(site, cast, subtests):
-    steps.run(subtests, site=site, cast=cast, talk=start(cast, cast.mvp_dealer, cast.attendee))
+def test_production(site, cast, subtests, figure):
+    steps.run(subtests, site=site, cast=cast, figure=figure, talk=start(cast, cast.mvp_dealer, cast.attendee))
 
 
 def headers_of(user) -> dict[str, str]:
@@ -193,7 +193,7 @@ def roll(site: Site, port: int) -> None:
 
 
 @steps.add
-def a_deploy_host_by_host_fails_no_request(site, talk, cast):
+def a_deploy_host_by_host_fails_no_request(site, talk, cast, figure):
     people = [headers_of(cast.attendee), headers_of(cast.mvp_dealer)]
     is_over, wrong, said, began = threading.Event(), [], [], timezone.now()
 
@@ -219,8 +219,12 @@ def a_deploy_host_by_host_fails_no_request(site, talk, cast):
         is_over.set()
         for thread in threads:
             thread.join()
-    assert wrong == []
     kept = {str(each) for each in Message.objects.filter(created_at__gte=began).values_list("id", flat=True)}
+    figure("sends", len(said))
+    figure("failed requests", len(wrong))
+    figure("lost", len(set(said) - kept))
+    figure("doubled", len(kept - set(said)))
+    assert wrong == []
     assert kept == set(said)
     assert len(kept) == len(said), "each once"
 
