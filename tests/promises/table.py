@@ -275,7 +275,7 @@ MORE = (
         "Every way back has been walked: flag off, read model swapped, the bridge's rollback, a backup restored, on one"
         " running system under load",
         in_folder("config", "rollbacks", "backups"),
-        ("failed requests", "rows that differ"),
+        ("failed requests", "tables that differ"),
         ("requests", "rows restored"),
         within={
             "flag off": 60.0,
