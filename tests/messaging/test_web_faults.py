@@ -184,10 +184,10 @@ class History:
                 self.told[content] = UUID(answer.json["id"])
                 return True
             self.faults[fault] += 1
-        # A key is held by a transaction whose worker is gone until the database has noticed.
-        assert fault in ("ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "RemoteDisconnected") or (
-            fault == 409 and key
-        ), (fault, content)
+        # A key is held by a transaction whose worker is gone until the database has noticed, and so is the
+        # conversation: who has waited for it for five seconds is asked to come again.
+        is_cut = fault in ("ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "RemoteDisconnected")
+        assert is_cut or fault == 503 or (fault == 409 and key), (fault, content)
         return False
 
 
