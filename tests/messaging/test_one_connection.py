@@ -16,7 +16,7 @@ from tests.messaging.conftest import start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-SWAPS = 10_000 if os.environ.get("CALLBOARD_TEST_LONG") else 2000
+SWAPS = 10_000 if os.environ.get("CALLBOARD_TEST_LONG") else int(os.environ.get("CALLBOARD_TEST_SWAPS", "2000"))
 MINE = ("SELECT count(*) AS seen, current_user AS role, callboard_uid() AS person FROM messaging_message", [])
 FAULT = ("SELECT 1/(count(*) - count(*)) FROM messaging_message", [])
 
