@@ -57,7 +57,7 @@ def document(user: User) -> Iterator[tuple[str, Any]]:
 
 
 def left_alone(user: User) -> list[str]:
-    """To be asked before an erasure: it is not refused for that, since whoever may erase a person cannot wait for it."""
+    """To be told ahead of an erasure, which is not refused for it: a person may not have to wait for their right."""
     return [said for part in _parts.values() if part.leaves for said in part.leaves(user)]
 
 
