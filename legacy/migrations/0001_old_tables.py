@@ -59,7 +59,6 @@ OLD_TABLES = (
     """,
 )
 
-# Which old conversation is which new one: several of a pair are one. What is written anew goes to the main one.
 # Which old conversation is which new one: several of a pair are one. What is written anew goes to the main one. A
 # message has one id on both sides; one that is gone for good on the old side is remembered, so that nothing brings it
 # back; and what could not be written because an old row was held by somebody is written by whoever comes by next.
