@@ -61,7 +61,7 @@ TELL = (
         was := public.legacy_own_write('on');
         IF NOT public.legacy_enter(old_talk, said.created_at) THEN
             PERFORM public.legacy_own_write(was);
-            INSERT INTO public.legacy_debt (message_id) VALUES (said.id);
+            INSERT INTO public.legacy_debt (message_id, is_untold) VALUES (said.id, true);
             RETURN;
         END IF;
         INSERT INTO public.messages (
@@ -320,6 +320,19 @@ IN_LINE = (
     "DROP FUNCTION IF EXISTS legacy_in_line(uuid)",
 )
 
+# The same for one message, with its row.
+HOLD = (
+    f"""
+    CREATE FUNCTION legacy_hold(message uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        PERFORM public.legacy_in_line(message);
+        PERFORM FROM public.messaging_message said WHERE said.id = message FOR NO KEY UPDATE;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_hold(uuid)",
+)
+
 # The ends of old clients' transactions, and what is written for many conversations at once: one after the other, until
 # each is over. Whoever has this waits for no old row. Sends of Callboard's are of one conversation, and do without.
 ONE_AT_A_TIME = (
@@ -370,6 +383,7 @@ FUNCTIONS = {
     "legacy_move(public.messages)": MOVE,
     "legacy_forgive(uuid)": FORGIVE,
     "legacy_in_line(uuid)": IN_LINE,
+    "legacy_hold(uuid)": HOLD,
     "legacy_one_at_a_time()": ONE_AT_A_TIME,
     "legacy_said()": SAID,
     "legacy_changed()": CHANGED,

@@ -140,6 +140,7 @@ SETTLE_DEBT = (
     """,
     "DROP FUNCTION IF EXISTS legacy_settle_debt(uuid)",
 )
+# Of what the old side was told, and somebody holds: that one takes it over, and knows what of it is their own.
 SETTLE_DEBTS_OF = (
     f"""
     CREATE FUNCTION legacy_settle_debts_of(talk uuid, but_for uuid) RETURNS void
@@ -150,7 +151,7 @@ SETTLE_DEBTS_OF = (
         FOR owed IN
             SELECT DISTINCT debt.message_id FROM public.legacy_debt debt
             JOIN public.messaging_message said ON said.id = debt.message_id AND said.conversation_id = talk
-            WHERE debt.message_id IS DISTINCT FROM but_for
+            WHERE debt.is_untold AND debt.message_id IS DISTINCT FROM but_for
         LOOP
             PERFORM public.legacy_settle_debt(owed);
         END LOOP;

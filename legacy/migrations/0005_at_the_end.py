@@ -51,6 +51,8 @@ TAKE_OVER = (
                     PERFORM public.legacy_mirror(old.id);
                 END IF;
                 PERFORM public.legacy_settle_reading(old);
+                PERFORM public.legacy_settle_debts_of(known.conversation_id, old.id)
+                FROM public.messaging_message known WHERE known.id = old.id;
                 RETURN;
             END IF;
             -- The backfill was first.
@@ -171,6 +173,7 @@ OLD_CONVERSATION = (
                     PERFORM public.legacy_settle_reading(said);
                 END IF;
             END LOOP;
+            PERFORM public.legacy_settle_debts_of(parted, NULL);
         END IF;
         RETURN NULL;
     END $$
@@ -191,6 +194,11 @@ FUNCTIONS = {
 _BEFORE = [import_module(f"legacy.migrations.{name}") for name in ("0002_counterparts", "0003_in_step", "0004_old_side")]
 _STALE = ("legacy_own_write(boolean)", "legacy_old_message()", "legacy_old_conversation()")
 ANEW = [
+    migrations.RunSQL(
+        "ALTER TABLE legacy_debt ADD COLUMN IF NOT EXISTS is_untold boolean NOT NULL DEFAULT false",
+        migrations.RunSQL.noop,
+    )
+] + [
     migrations.RunSQL(f"DROP FUNCTION IF EXISTS {name}", migrations.RunSQL.noop) for name in _STALE
 ] + [
     migrations.RunSQL(
