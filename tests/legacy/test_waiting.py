@@ -29,6 +29,7 @@ class Client:
             parameters.pop(name_of_django, None)
         self.opened = psycopg.connect(**parameters)
         self.pid = self.opened.info.backend_pid
+        self.do("SELECT set_config('lock_timeout', %s, false)", f"{PATIENCE // 2}s")
         self.fault: Exception | None = None
         self.doing: threading.Thread | None = None
 
@@ -113,17 +114,21 @@ READ = "UPDATE messages SET read_at = now(), status = 'read' WHERE id = %s"
 DELETED = "UPDATE messages SET status = 'deleted' WHERE id = %s"
 
 
-def test_two_old_clients_who_read_what_both_said_in_the_opposite_order(scene, clients):
+def test_two_old_clients_who_read_in_two_conversations_in_the_opposite_order(scene, clients, old):
     """Other rows of the same two conversations: without a bridge neither would wait at all."""
     one, other = clients
-    (a, b), (c, d) = scene.said
-    for client, first, second in ((one, a, c), (other, d, b)):
+    (a, _), (c, _) = scene.said
+    b = old.say(scene.talks[0], scene.mvp_dealer, scene.attendee)
+    d = old.say(scene.talks[1], scene.organizer, scene.attendee_2)
+    for client, first in ((one, a), (other, d)):
         client.do("BEGIN")
         client.do(READ, first)
-        client.begin(READ, second)
+    one.begin(READ, c)
+    other.begin(READ, b)
     for client in clients:
         client.end()
     commit(*clients)
+    assert all(old.row(each)["read_at"] for each in (a, b, c, d))
     assert differences() == []
 
 
