@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from broadcasts import fanout, orders
 from broadcasts.orders import Order
 from events.access import access_event
 from messaging import conversations, messages
+from messaging.models import Message
 from moderation import reports
 from rollout import read_models
 from tests.waiting import wait_until
@@ -96,6 +98,16 @@ def test_a_marker_is_told_to_all_who_take_part(talk, cast, api, listen):
             }
         ]
     assert stranger.events == []
+    # Held after it was read: whoever comes back is told as the conversation shows it to them.
+    said = conversations.send(talk.id, "Hold this", by=cast.mvp_dealer)
+    conversations.mark_read(talk.id, said.id, by=cast.mvp_dealer)
+    Message.objects.filter(id=said.id).update(held_at=timezone.now())
+    for person, stream, shown in zip((cast.attendee, cast.mvp_dealer), streams, (talk.last_id, said.id), strict=True):
+        back = listen(person, last_id=stream.events[0].id)
+        back.wait_for(lambda one: one.of("conversation.read"))
+        assert back.of("conversation.read")[0]["message_id"] == str(shown)
+        people = api(person).get(f"/conversations/{talk.id}").json()["participants"]
+        assert people[0]["last_read_message_id"] == str(shown)
 
 
 def test_typing_is_told_to_the_others_and_has_no_id(talk, cast, listen):
