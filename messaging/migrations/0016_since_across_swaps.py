@@ -1,5 +1,5 @@
-"""`since` across a swap: what was published while somebody read by v1, and handed over after they read by v2, entered with
-the delivery. By the message, which they may have passed before that, it would be missed."""
+"""`since` across a swap: what was published while somebody read by v1, and handed over once they read by v2, entered
+with the delivery. By the message, which they may have passed before that, it would be missed."""
 
 from importlib import import_module
 
