@@ -180,11 +180,17 @@ def test_what_became_of_a_text_is_told_to_who_sent_it(cast, api, listen):
 def test_a_report_is_told_to_its_reporter_alone(talk, cast, api, listen):
     made = reports.report(talk.last_id, reason="spam", by=cast.attendee)
     reporter, accused, moderator = listen(cast.attendee), listen(cast.mvp_dealer), listen(cast.moderator)
-    api(cast.moderator).post(f"/moderation/reports/{made.id}/claim")
+    case = api(cast.moderator).post(f"/moderation/reports/{made.id}/claim").json()
     reporter.wait_for(lambda one: one.of("report.updated"))
     shown = api(cast.attendee).get("/reports").json()["items"]
     assert reporter.of("report.updated") == [{"report": shown[0]}]
-    assert shown[0]["status"] == "reviewed"
+    assert (shown[0]["status"], shown[0]["outcome"]) == ("reviewed", None)
+    order = {"decision": "dismissed", "actions": [], "note": "Fine.", "version": case["version"]}
+    api(cast.moderator).post(f"/moderation/reports/{made.id}/decide", order)
+    reporter.wait_for(lambda one: len(one.of("report.updated")) == 2)
+    shown = api(cast.attendee).get("/reports").json()["items"]
+    assert reporter.of("report.updated")[1] == {"report": shown[0]}
+    assert shown[0]["outcome"] == "dismissed"
     assert accused.events == moderator.events == []
 
 
