@@ -259,13 +259,13 @@ def test_a_message_is_reported_once(cast, direct):
     visitor = Visitor(cast.attendee)
     address = at(cast, f"/report/{theirs.id}")
     visitor.get(address)
-    assert "This is not" not in visitor.post(address, reason="scam", details="Asked for money")
+    assert 'role="alert"' not in visitor.post(address, reason="scam", details="Asked for money")
     report = Report.objects.get()
     assert (report.reason, report.details, report.reporter_id) == ("scam", "Asked for money", cast.attendee.id)
     visitor.get(address)
     page = visitor.post(address, reason="spam")
     assert visitor.status == 409
-    assert "changed in the meantime" in page
+    assert re.search(r'role="alert">This has changed in the meantime\.', page)
     assert Report.objects.count() == 1
 
 

@@ -28,7 +28,7 @@ export class Problem extends Error {
 
   // In the reader's language where it is one that a page expects.
   get told() {
-    if (this.errors?.length) return this.errors[0].detail;
+    if (this.errors?.length) return lang === "en" ? this.errors[0].detail : say("validation_error");
     return [this.reason, this.code].filter(knows).map((name) => say(name))[0] ?? this.message;
   }
 }
