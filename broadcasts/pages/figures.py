@@ -55,10 +55,10 @@ def columns(days: list[dict], width: int) -> dict:
 
 
 def _round_up(number: int) -> int:
-    """To something that halves well."""
-    step = 10 ** max(len(str(number)) - 1, 0)
-    rounded = -(-number // step) * step
-    return max(rounded + rounded % 2, 2)
+    """To something that halves well, and is not much more."""
+    step = 10 ** (len(str(number)) - 1)
+    tenths = (20, 40, 60, 80, 100) if step == 1 else (10, 12, 16, 20, 30, 40, 60, 80, 100)
+    return next(most for share in tenths if (most := share * step // 10) >= number)
 
 
 def _shares(texts: dict[str, int]) -> dict:
