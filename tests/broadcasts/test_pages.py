@@ -65,6 +65,10 @@ def test_later_is_meant_in_the_zone_of_the_event(cast, desk, organizer):
     organizer.post(f"{desk}/compose", content="Soon", when="later", send_at=local, step="send")
     made = Broadcast.objects.get()
     assert made.send_at == datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    # And told in it, also to somebody elsewhere.
+    organizer.client.cookies["callboard_zone"] = "America/New_York"
+    page = organizer.get(f"{desk}/broadcasts/{made.id}")
+    assert re.search(rf"<dt>Goes out at</dt><dd><time [^>]*data-fixed[^>]*>[^<]*{local[-5:]} CES?T</time>", page)
     organizer.post(f"{desk}/broadcasts/{made.id}/cancel")
     made.refresh_from_db()
     assert (made.status, used(cast.organizer)) == ("cancelled", 0)

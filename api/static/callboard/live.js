@@ -83,7 +83,8 @@ export function showTimes(within = document) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const exact = whole.format(moment);
-    const shown = "exact" in time.dataset ? exact : relative(moment);
+    // Of a broadcast the time is the event's own.
+    const shown = "fixed" in time.dataset ? time.textContent : "exact" in time.dataset ? exact : relative(moment);
     if (time.title !== exact) time.title = exact;
     if (time.textContent !== shown) time.textContent = shown;
   }
