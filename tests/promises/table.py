@@ -318,6 +318,20 @@ MORE = (
         ("rows lost",),
         ("rows",),
     ),
+    Promise(
+        "Each event is heard by whom it is for and by nobody else, and a turn of the read model amid a fan-out changes"
+        " nothing of that",
+        in_folder("messaging/stream", "who_hears_what", "swaps"),
+        ("heard by others, or not", "lost", "doubled"),
+        ("cells", "broadcasts to each"),
+    ),
+    Promise(
+        "Rights act on open streams within a second: sign-out, session, switched off, role, tag, removal, mute, block",
+        in_folder("messaging/stream", "how_soon"),
+        (),
+        ("changes of rights",),
+        within={"until an open stream follows, median": 1.0},
+    ),
 )
 
 ALL = (*PROMISES, *MORE)
