@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from functools import cache
 
 import pytest
 
@@ -14,10 +15,15 @@ from tests.promises.table import ALL, PROMISES, Promise
 MADE_UP = Promise("Nothing is lost", ("tests/x.py::test_a",), ("lost",), ("sends",), within={"longest": 1.0})
 
 
+@cache
+def in_file(path: str) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse((REPOSITORY / path).read_text())) if isinstance(node, ast.FunctionDef)]
+
+
 def functions(test: str) -> list[ast.FunctionDef]:
     """Of a file all, of one test that and the fixtures around it."""
     path, _, name = test.partition("::")
-    found = [node for node in ast.walk(ast.parse((REPOSITORY / path).read_text())) if isinstance(node, ast.FunctionDef)]
+    found = in_file(path)
     assert not name or name in {one.name for one in found}, f"{test} is not there"
     return [one for one in found if not name or one.name == name or not one.name.startswith("test_")]
 
