@@ -16,8 +16,9 @@ from legacy.models import Bridge
 from legacy.sql import statements
 from legacy.states import State
 
-# Each with how many of its rows make a batch: a conversation stands for all of its messages.
-PHASES = {"conversations": 500, "messages": 2000, "talks": 200}
+# Each with how many of its rows make a batch: a conversation stands for all of its messages. What old clients write goes
+# over between two batches, so they are short.
+PHASES = {"conversations": 500, "messages": 1000, "talks": 100}
 FIRST = UUID(int=0)
 RATE = 20_000
 
@@ -80,6 +81,7 @@ def _step(*, by: User | None) -> Bridge:
     standing = bridge.locked("backfill")
     if not standing.phase:
         return standing
+    _run("SELECT legacy_one_at_a_time()", {})
     done, upto = _batch(standing)
     if upto is None:
         _next_phase(standing, by=by)

@@ -186,9 +186,10 @@ def _drop_all(*, by: User | None) -> None:
 def settle_debts() -> int:
     """What was passed over because somebody held an old row; tells how much is still owed."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT legacy_one_at_a_time()")
         cursor.execute(
             "SELECT legacy_settle_debt(owed.message_id) FROM"
-            " (SELECT message_id FROM legacy_debt ORDER BY message_id FOR UPDATE SKIP LOCKED) owed"
+            " (SELECT DISTINCT message_id FROM legacy_debt ORDER BY message_id) owed"
         )
         cursor.execute("SELECT count(DISTINCT message_id) FROM legacy_debt")
         return cursor.fetchone()[0]

@@ -10,8 +10,10 @@ from uuid import UUID
 OLD_SIDE = (
     ("legacy_conversation_in_step", "conversations"),
     ("legacy_conversation_changed", "conversations"),
+    ("legacy_conversation_followed", "conversations"),
     ("legacy_conversation_truncation", "conversations"),
     ("legacy_message_in_step", "messages"),
+    ("legacy_message_followed", "messages"),
     ("legacy_message_truncation", "messages"),
 )
 NEW_SIDE = (
@@ -23,20 +25,27 @@ NEW_SIDE = (
 READ_ONLY = (("legacy_conversation_read_only", "conversations"), ("legacy_message_read_only", "messages"))
 
 _ROW = "FOR EACH ROW"
+_AT_THE_END = "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+# What the bridge writes for one of Callboard's calls is seen to at once, in that call.
+_IS_OWN = "(coalesce(current_setting('callboard.bridge', true), '') <> '')"
 
 
 def made(event_id: UUID) -> list[str]:
     here = f"event_id = '{event_id}' AND {{row}}.conversation_id IS NOT NULL"
     return [
-        f"CREATE TRIGGER legacy_conversation_in_step AFTER INSERT OR DELETE ON public.conversations {_ROW}"
-        f" EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
+        "CREATE CONSTRAINT TRIGGER legacy_conversation_in_step AFTER INSERT OR DELETE ON public.conversations"
+        f" {_AT_THE_END} WHEN (NOT {_IS_OWN}) EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
+        f"CREATE TRIGGER legacy_conversation_followed AFTER INSERT OR DELETE ON public.conversations {_ROW}"
+        f" WHEN ({_IS_OWN}) EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
         # Nearly all changes of its row are of when something was said last, and end here.
-        f"CREATE TRIGGER legacy_conversation_changed AFTER UPDATE ON public.conversations {_ROW}"
+        f"CREATE CONSTRAINT TRIGGER legacy_conversation_changed AFTER UPDATE ON public.conversations {_AT_THE_END}"
         " WHEN ((OLD.id, OLD.help_request_id, OLD.requester_id, OLD.helper_id) IS DISTINCT FROM"
         " (NEW.id, NEW.help_request_id, NEW.requester_id, NEW.helper_id))"
         f" EXECUTE FUNCTION legacy_old_conversation('{event_id}')",
-        f"CREATE TRIGGER legacy_message_in_step AFTER INSERT OR UPDATE OR DELETE ON public.messages {_ROW}"
-        f" EXECUTE FUNCTION legacy_old_message('{event_id}')",
+        "CREATE CONSTRAINT TRIGGER legacy_message_in_step AFTER INSERT OR UPDATE OR DELETE ON public.messages"
+        f" {_AT_THE_END} WHEN (NOT {_IS_OWN}) EXECUTE FUNCTION legacy_old_message('{event_id}')",
+        f"CREATE TRIGGER legacy_message_followed AFTER INSERT OR UPDATE OR DELETE ON public.messages {_ROW}"
+        f" WHEN ({_IS_OWN}) EXECUTE FUNCTION legacy_own_message('{event_id}')",
         "CREATE TRIGGER legacy_conversation_truncation BEFORE TRUNCATE ON public.conversations"
         " EXECUTE FUNCTION legacy_refuse_truncate()",
         "CREATE TRIGGER legacy_message_truncation BEFORE TRUNCATE ON public.messages"

@@ -98,9 +98,10 @@ def _erase_messages(user: User, event_id: Any) -> int:
 
 @transaction.atomic
 def erase_batch(ids: list) -> int:
-    """Their text, for good; whoever has one open is told that it changed."""
+    """Their text, for good; whoever has one open is told that it changed. Tells how many: not always all."""
     now = timezone.now()
-    messages = Message.objects.filter(id__in=ids)
+    held = _held(ids)
+    messages = Message.objects.filter(id__in=held)
     messages.filter(deleted_at=None).update(deleted_at=now, deleted_by_kind=Message.Deleter.SENDER)
     told = messages.filter(held_at=None).values_list("id", "event_id", "conversation_id")
     LogEntry.objects.bulk_create(
@@ -109,8 +110,18 @@ def erase_batch(ids: list) -> int:
             for message_id, event_id, conversation_id in told
         ]
     )
-    Removal.objects.filter(message_id__in=ids).update(reason=ERASED)
+    Removal.objects.filter(message_id__in=held).update(reason=ERASED)
     return messages.update(content=_GONE)
+
+
+def _held(ids: list) -> list:
+    """Those that nobody else has in hand; or one, for which is waited with nothing in hand: two who write several
+    messages each would wait for each other."""
+    messages = Message.objects.filter(id__in=ids).order_by("id")
+    free = messages.select_for_update(skip_locked=True, no_key=True)
+    return list(free.values_list("id", flat=True)) or list(
+        messages.filter(id=ids[0]).select_for_update(no_key=True).values_list("id", flat=True)
+    )
 
 
 # --- Retention -------------------------------------------------------------------------------------

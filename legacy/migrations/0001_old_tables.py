@@ -59,10 +59,10 @@ OLD_TABLES = (
     """,
 )
 
-# Which old conversation is which new one: several of a pair are one. What is written anew goes to the main one.
 # Which old conversation is which new one: several of a pair are one. What is written anew goes to the main one. A
 # message has one id on both sides; one that is gone for good on the old side is remembered, so that nothing brings it
-# back; and what could not be written because an old row was held by somebody is written by whoever comes by next.
+# back; and what could not be written because an old row was held by somebody is written by whoever comes by next: of
+# what the old side has not been told at all, whoever writes to that conversation.
 BESIDE = (
     """
     CREATE TABLE legacy_link (
@@ -74,7 +74,7 @@ BESIDE = (
     CREATE INDEX legacy_link_new ON legacy_link (new_id);
     CREATE TABLE legacy_tombstone (message_id uuid CONSTRAINT legacy_tombstone_pkey PRIMARY KEY);
     -- Not unique: who notes a debt would wait for who has just settled it, and that one perhaps for them.
-    CREATE TABLE legacy_debt (message_id uuid NOT NULL);
+    CREATE TABLE legacy_debt (message_id uuid NOT NULL, is_untold boolean NOT NULL DEFAULT false);
     CREATE INDEX legacy_debt_message ON legacy_debt (message_id);
     CREATE TABLE legacy_difference (
         subject text NOT NULL, id uuid NOT NULL, what text NOT NULL,

@@ -124,12 +124,14 @@ TALK = (
     "DROP FUNCTION IF EXISTS legacy_talk(uuid, uuid, uuid, uuid, uuid, timestamptz, boolean)",
 )
 
-# The first old conversation of a new one is the main one. Two at once: the second finds the place taken.
+# The first old conversation of a new one is the main one. Two at once: the second finds the place taken. What a new
+# conversation is tied to changes under its row's lock alone: whoever sends in it has that, and waits here for nobody.
 TIE = (
     f"""
     CREATE FUNCTION legacy_tie(old_talk uuid, new_talk uuid) RETURNS void
     LANGUAGE plpgsql {PINNED} AS $$
     BEGIN
+        PERFORM FROM public.messaging_conversation known WHERE known.id = new_talk FOR NO KEY UPDATE;
         INSERT INTO public.legacy_link (old_id, new_id, is_main) VALUES (old_talk, new_talk, true)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
@@ -171,21 +173,42 @@ NEW_TALK = (
     "DROP FUNCTION IF EXISTS legacy_new_talk(uuid, uuid, uuid, uuid, timestamptz, boolean)",
 )
 
-# The bridge's own writes say that they are. Nothing is kept from anybody by it: it tells an old client that still
-# writes from what keeps the old side readable.
+# The bridge's own writes say that they are, and what they said before is said again behind them. Nothing is kept from
+# anybody by it: it tells an old client that still writes from what keeps the old side readable.
 OWN_WRITE = (
     f"""
-    CREATE FUNCTION legacy_own_write(begins boolean) RETURNS void
+    CREATE FUNCTION legacy_own_write(whose text) RETURNS text
     LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        before CONSTANT text := coalesce(current_setting('callboard.bridge', true), '');
     BEGIN
-        PERFORM set_config('callboard.bridge', CASE WHEN begins THEN 'on' ELSE '' END, true);
+        PERFORM set_config('callboard.bridge', whose, true);
+        RETURN before;
     END $$
     """,
-    "DROP FUNCTION IF EXISTS legacy_own_write(boolean)",
+    "DROP FUNCTION IF EXISTS legacy_own_write(text)",
 )
 
-# The old conversation to which a new one writes; a new one, under the same id, where there is none. The link goes
-# first, so that the trigger behind it finds that there is nothing to do.
+# Before the bridge writes a message to an old conversation it has that row, and it never waits for it: what stands on
+# the message (a reference, a trigger of the old system's own) would wait there, with the new side in hand. The old
+# client's list is by the time that it leaves.
+ENTER = (
+    f"""
+    CREATE FUNCTION legacy_enter(old_talk uuid, said_at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        UPDATE public.conversations old SET updated_at = greatest(old.updated_at, said_at)
+        WHERE old.id = (
+            SELECT free.id FROM public.conversations free WHERE free.id = old_talk FOR NO KEY UPDATE SKIP LOCKED
+        );
+        RETURN FOUND OR NOT EXISTS (SELECT FROM public.conversations held WHERE held.id = old_talk);
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_enter(uuid, timestamptz)",
+)
+
+# The old conversation to which a new one writes; a new one, under the same id if it is free, where there is none. The
+# link goes first, so that the trigger behind it finds that there is nothing to do.
 OLD_TALK = (
     f"""
     CREATE FUNCTION legacy_old_talk(talk uuid) RETURNS uuid
@@ -194,6 +217,7 @@ OLD_TALK = (
         counterpart uuid;
         new public.messaging_conversation;
         other uuid;
+        was text;
     BEGIN
         SELECT link.old_id INTO counterpart FROM public.legacy_link link WHERE link.new_id = talk AND link.is_main;
         IF counterpart IS NOT NULL THEN
@@ -201,18 +225,20 @@ OLD_TALK = (
         END IF;
         SELECT known.* INTO new FROM public.messaging_conversation known WHERE known.id = talk;
         other := CASE WHEN new.low_id = new.maker_id THEN new.high_id ELSE new.low_id END;
-        PERFORM public.legacy_tie(talk, talk);
-        PERFORM public.legacy_own_write(true);
+        -- The old one of this id may have been given to other people.
+        counterpart := CASE
+            WHEN EXISTS (SELECT FROM public.legacy_link link WHERE link.old_id = talk)
+              OR EXISTS (SELECT FROM public.conversations known WHERE known.id = talk) THEN gen_random_uuid()
+            ELSE talk END;
+        PERFORM public.legacy_tie(counterpart, talk);
+        was := public.legacy_own_write('on');
         INSERT INTO public.conversations (id, help_request_id, requester_id, helper_id, status, created_at, updated_at)
-        SELECT talk, new.help_request_id,
+        SELECT counterpart, new.help_request_id,
                CASE WHEN new.help_request_id IS NULL THEN new.maker_id ELSE other END,
                CASE WHEN new.help_request_id IS NULL THEN other ELSE new.maker_id END,
                'active', new.created_at, new.created_at
-        -- Somebody else has made it meanwhile.
-        WHERE EXISTS (SELECT FROM public.legacy_link link WHERE link.old_id = talk AND link.new_id = talk)
         ON CONFLICT DO NOTHING;
-        PERFORM public.legacy_own_write(false);
-        SELECT link.old_id INTO counterpart FROM public.legacy_link link WHERE link.new_id = talk AND link.is_main;
+        PERFORM public.legacy_own_write(was);
         RETURN counterpart;
     END $$
     """,
@@ -227,7 +253,8 @@ FUNCTIONS = {
     "legacy_talk(uuid, uuid, uuid, uuid, uuid, timestamptz, boolean)": TALK,
     "legacy_tie(uuid, uuid)": TIE,
     "legacy_new_talk(uuid, uuid, uuid, uuid, timestamptz, boolean)": NEW_TALK,
-    "legacy_own_write(boolean)": OWN_WRITE,
+    "legacy_own_write(text)": OWN_WRITE,
+    "legacy_enter(uuid, timestamptz)": ENTER,
     "legacy_old_talk(uuid)": OLD_TALK,
 }
 

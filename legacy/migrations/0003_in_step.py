@@ -4,10 +4,13 @@
 a row that is the same already, and ends there; what a trigger of the old system's own makes of it is a difference, and
 is taken over in turn. No flag says "this is mine": it would swallow what such a trigger does inside.
 
-**Waits go one way.** Whoever changes an old row then waits for the new one. Whoever changes a new row never waits for
-an old one: where somebody holds it, that somebody is on the way to the new row, waits there, and takes over what it
-finds changed. So the two never wait for each other. Who holds an old row without changing it is owed what was passed
-over (`legacy_debt`).
+**Waits go one way.** An old client holds old rows, and nothing of the new side: what it wrote goes over at the end of its
+transaction, when it wants no more rows, and one such end at a time (`legacy_one_at_a_time`). Whoever changes a new row
+never waits for an old one: where somebody holds it, that somebody comes to the new row at its end, and takes over what
+it finds changed. Who holds an old row without changing it is owed what was passed over (`legacy_debt`).
+
+On the new side a conversation's row is locked before what is in it. So no two ever wait for each other, unless two old
+clients want each other's old rows, as they would without a bridge.
 """
 
 from importlib import import_module
@@ -39,6 +42,7 @@ TELL = (
         old_talk uuid;
         reader uuid;
         read_when timestamptz;
+        was text;
     BEGIN
         SELECT CASE WHEN talk.low_id = said.sender_id THEN talk.high_id ELSE talk.low_id END, link.old_id
         INTO reader, old_talk
@@ -54,7 +58,12 @@ TELL = (
         SELECT marker.read_at INTO read_when FROM public.messaging_participant marker
         WHERE marker.conversation_id = said.conversation_id AND marker.user_id = reader
           AND marker.read_upto >= said.created_at;
-        PERFORM public.legacy_own_write(true);
+        was := public.legacy_own_write('on');
+        IF NOT public.legacy_enter(old_talk, said.created_at) THEN
+            PERFORM public.legacy_own_write(was);
+            INSERT INTO public.legacy_debt (message_id, is_untold) VALUES (said.id, true);
+            RETURN;
+        END IF;
         INSERT INTO public.messages (
             id, conversation_id, sender_id, recipient_id, content, message_type, status, read_at, moderation_status,
             is_flagged, created_at, updated_at
@@ -64,14 +73,7 @@ TELL = (
             read_when, CASE WHEN said.deleted_by_kind = 'moderator' THEN 'removed' ELSE 'approved' END,
             said.deleted_by_kind IS NOT DISTINCT FROM 'moderator', said.created_at, said.created_at
         ) ON CONFLICT (id) DO NOTHING;
-        -- The old client's list is by this. Who holds the row is moving it anyway.
-        UPDATE public.conversations old SET updated_at = said.created_at
-        WHERE old.id = (
-            SELECT free.id FROM public.conversations free
-            WHERE free.id = old_talk AND (free.updated_at IS NULL OR free.updated_at < said.created_at)
-            FOR NO KEY UPDATE SKIP LOCKED
-        );
-        PERFORM public.legacy_own_write(false);
+        PERFORM public.legacy_own_write(was);
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_tell(public.messaging_message)",
@@ -86,12 +88,13 @@ MIRROR = (
         said public.messaging_message;
         old public.messages;
         deleter text;
+        was text;
     BEGIN
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = message;
         SELECT known.* INTO old FROM public.messages known WHERE known.id = message FOR NO KEY UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
             IF EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
-                INSERT INTO public.legacy_debt (message_id) VALUES (message) ON CONFLICT DO NOTHING;
+                INSERT INTO public.legacy_debt (message_id) VALUES (message);
             ELSIF said.held_at IS NULL
               AND NOT EXISTS (SELECT FROM public.legacy_tombstone gone WHERE gone.message_id = message) THEN
                 -- Let out just now.
@@ -103,7 +106,7 @@ MIRROR = (
         IF said.content <> coalesce(old.content, '') OR said.created_at IS DISTINCT FROM old.created_at
            OR said.deleted_by_kind IS DISTINCT FROM deleter
            OR (said.held_at IS NOT NULL) <> (old.moderation_status IS NOT DISTINCT FROM 'pending') THEN
-            PERFORM public.legacy_own_write(true);
+            was := public.legacy_own_write('on');
             UPDATE public.messages SET
                 content = CASE WHEN said.content = coalesce(content, '') THEN content ELSE said.content END,
                 created_at = said.created_at,
@@ -119,18 +122,20 @@ MIRROR = (
                     ELSE moderation_status END,
                 updated_at = greatest(clock_timestamp(), updated_at)
             WHERE id = message;
-            PERFORM public.legacy_own_write(false);
+            PERFORM public.legacy_own_write(was);
         END IF;
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_mirror(uuid)",
 )
 
+# And what is still owed of its conversation: there is hardly ever anything.
 SAID = (
     f"""
     CREATE FUNCTION legacy_said() RETURNS trigger {DEFINER} AS $$
     BEGIN
         PERFORM public.legacy_tell(NEW);
+        PERFORM public.legacy_settle_debts_of(NEW.conversation_id, NEW.id);
         RETURN NULL;
     END $$
     """,
@@ -146,14 +151,18 @@ CHANGED = (
     """,
     "DROP FUNCTION IF EXISTS legacy_changed()",
 )
-# Nothing of Callboard's deletes a message's row; who does it by hand takes the old one along.
+# Nothing of Callboard's deletes a message's row; who does it by hand takes the old one along, or is told that somebody
+# holds it.
 GONE = (
     f"""
     CREATE FUNCTION legacy_gone() RETURNS trigger {DEFINER} AS $$
+    DECLARE
+        was text;
     BEGIN
-        PERFORM public.legacy_own_write(true);
+        PERFORM FROM public.messages known WHERE known.id = OLD.id FOR UPDATE NOWAIT;
+        was := public.legacy_own_write('on');
         DELETE FROM public.messages WHERE id = OLD.id;
-        PERFORM public.legacy_own_write(false);
+        PERFORM public.legacy_own_write(was);
         DELETE FROM public.legacy_tombstone WHERE message_id = OLD.id;
         RETURN NULL;
     END $$
@@ -167,6 +176,7 @@ READ = (
     CREATE FUNCTION legacy_read() RETURNS trigger {DEFINER} AS $$
     DECLARE
         passed uuid[];
+        was text;
     BEGIN
         IF current_setting('callboard.bridge', true) = 'backfill'
            OR NOT EXISTS (SELECT FROM public.legacy_link link WHERE link.new_id = NEW.conversation_id) THEN
@@ -174,8 +184,9 @@ READ = (
         END IF;
         SELECT array_agg(said.id) INTO passed FROM public.messaging_message said
         WHERE said.conversation_id = NEW.conversation_id AND said.sender_id <> NEW.user_id
-          AND said.created_at <= NEW.read_upto AND said.created_at >= coalesce(OLD.read_upto, '-infinity');
-        PERFORM public.legacy_own_write(true);
+          AND said.created_at <= NEW.read_upto AND said.created_at >= coalesce(OLD.read_upto, '-infinity')
+          AND said.held_at IS NULL;
+        was := public.legacy_own_write('on');
         UPDATE public.messages SET
             read_at = NEW.read_at,
             status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END,
@@ -184,10 +195,9 @@ READ = (
             SELECT free.id FROM public.messages free WHERE free.id = ANY (passed) AND free.read_at IS NULL
             ORDER BY free.id FOR NO KEY UPDATE SKIP LOCKED
         );
-        PERFORM public.legacy_own_write(false);
+        PERFORM public.legacy_own_write(was);
         INSERT INTO public.legacy_debt (message_id)
-        SELECT held.id FROM public.messages held WHERE held.id = ANY (passed) AND held.read_at IS NULL
-        ON CONFLICT DO NOTHING;
+        SELECT held.id FROM public.messages held WHERE held.id = ANY (passed) AND held.read_at IS NULL;
         RETURN NULL;
     END $$
     """,
@@ -206,6 +216,7 @@ TAKE_IN = (
         is_held CONSTANT boolean := old.moderation_status IS NOT DISTINCT FROM 'pending';
     BEGIN
         talk := public.legacy_new_talk(place, old.conversation_id, old.sender_id, old.recipient_id, said_at, true);
+        PERFORM FROM public.messaging_conversation known WHERE known.id = talk FOR NO KEY UPDATE;
         PERFORM public.legacy_person(author);
         INSERT INTO public.messaging_message (
             id, event_id, conversation_id, message_type, sender_id, content, roles, tags, created_at,
@@ -251,6 +262,7 @@ MOVE = (
         talk uuid;
         author CONSTANT uuid := coalesce(old.sender_id, '{NOBODY}');
     BEGIN
+        PERFORM public.legacy_in_line(old.id);
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id FOR NO KEY UPDATE;
         IF NOT FOUND THEN
             RETURN false;
@@ -290,6 +302,50 @@ MOVE = (
     "DROP FUNCTION IF EXISTS legacy_move(public.messages)",
 )
 
+# Before anything that is in a conversation, its row: the order in which all who write take them.
+IN_LINE = (
+    f"""
+    CREATE FUNCTION legacy_in_line(message uuid) RETURNS uuid
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        found_talk uuid;
+    BEGIN
+        SELECT talk.id INTO found_talk FROM public.messaging_conversation talk
+        WHERE talk.id = (SELECT said.conversation_id FROM public.messaging_message said WHERE said.id = message)
+          AND talk.kind <> 'group'
+        FOR NO KEY UPDATE;
+        RETURN found_talk;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_in_line(uuid)",
+)
+
+# The same for one message, with its row.
+HOLD = (
+    f"""
+    CREATE FUNCTION legacy_hold(message uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        PERFORM public.legacy_in_line(message);
+        PERFORM FROM public.messaging_message said WHERE said.id = message FOR NO KEY UPDATE;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_hold(uuid)",
+)
+
+# The ends of old clients' transactions, and what is written for many conversations at once: one after the other, until
+# each is over. Whoever has this waits for no old row. Sends of Callboard's are of one conversation, and do without.
+ONE_AT_A_TIME = (
+    f"""
+    CREATE FUNCTION legacy_one_at_a_time() RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended('callboard:legacy', 0));
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_one_at_a_time()",
+)
+
 # A debt that is settled. One that somebody else has in hand is theirs to take away: nobody waits for it.
 FORGIVE = (
     f"""
@@ -326,6 +382,9 @@ FUNCTIONS = {
     "legacy_take_in(uuid, public.messages, timestamptz)": TAKE_IN,
     "legacy_move(public.messages)": MOVE,
     "legacy_forgive(uuid)": FORGIVE,
+    "legacy_in_line(uuid)": IN_LINE,
+    "legacy_hold(uuid)": HOLD,
+    "legacy_one_at_a_time()": ONE_AT_A_TIME,
     "legacy_said()": SAID,
     "legacy_changed()": CHANGED,
     "legacy_gone()": GONE,

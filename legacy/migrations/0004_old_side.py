@@ -1,4 +1,4 @@
-"""The old side's triggers; what takes a start or a send by the old tables; and where the bridge may move to."""
+"""What the old side's triggers do; what takes a start or a send by the old tables; and where the bridge may move to."""
 
 from importlib import import_module
 
@@ -79,6 +79,7 @@ SETTLE_READING = (
         said public.messaging_message;
         reader uuid;
         marker public.messaging_participant;
+        was text;
         now_at CONSTANT timestamptz := coalesce(public.legacy_time(old.read_at), clock_timestamp());
     BEGIN
         SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = old.id;
@@ -90,12 +91,15 @@ SETTLE_READING = (
             RETURN;
         END IF;
         IF old.read_at IS NULL AND said.created_at <= marker.read_upto THEN
-            PERFORM public.legacy_own_write(true);
+            was := public.legacy_own_write('on');
             UPDATE public.messages SET
                 read_at = marker.read_at,
                 status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END
-            WHERE id = old.id AND read_at IS NULL;
-            PERFORM public.legacy_own_write(false);
+            WHERE id = (SELECT free.id FROM public.messages free WHERE free.id = old.id FOR NO KEY UPDATE SKIP LOCKED)
+              AND read_at IS NULL;
+            PERFORM public.legacy_own_write(was);
+            INSERT INTO public.legacy_debt (message_id)
+            SELECT held.id FROM public.messages held WHERE held.id = old.id AND held.read_at IS NULL;
         ELSIF old.read_at IS NOT NULL AND said.held_at IS NULL AND (
             marker.read_upto IS NULL OR (marker.read_upto, marker.read_message_id) < (said.created_at, said.id)
         ) THEN
@@ -111,7 +115,8 @@ SETTLE_READING = (
     "DROP FUNCTION IF EXISTS legacy_settle_reading(public.messages)",
 )
 
-# For whoever comes by: what could not wait is written now.
+# For whoever comes by: what could not wait is written now, on the side that lacks it. Behind `legacy_one_at_a_time`, or
+# by who has the conversation's row.
 SETTLE_DEBT = (
     f"""
     CREATE FUNCTION legacy_settle_debt(message uuid) RETURNS void
@@ -119,17 +124,40 @@ SETTLE_DEBT = (
     DECLARE
         old public.messages;
     BEGIN
+        PERFORM public.legacy_in_line(message);
         SELECT known.* INTO old FROM public.messages known WHERE known.id = message FOR NO KEY UPDATE SKIP LOCKED;
-        IF FOUND THEN
-            PERFORM public.legacy_mirror(message);
-            PERFORM public.legacy_settle_reading(old);
-        ELSIF EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
+        IF NOT FOUND AND EXISTS (SELECT FROM public.messages known WHERE known.id = message) THEN
             RETURN;
         END IF;
+        -- Before what may note it anew.
         PERFORM public.legacy_forgive(message);
+        PERFORM public.legacy_mirror(message)
+        WHERE EXISTS (SELECT FROM public.messaging_message said WHERE said.id = message);
+        IF old.id IS NOT NULL THEN
+            PERFORM public.legacy_settle_reading(old);
+        END IF;
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_settle_debt(uuid)",
+)
+# Of what the old side was told, and somebody holds: that one takes it over, and knows what of it is their own.
+SETTLE_DEBTS_OF = (
+    f"""
+    CREATE FUNCTION legacy_settle_debts_of(talk uuid, but_for uuid) RETURNS void
+    LANGUAGE plpgsql {PINNED} AS $$
+    DECLARE
+        owed uuid;
+    BEGIN
+        FOR owed IN
+            SELECT DISTINCT debt.message_id FROM public.legacy_debt debt
+            JOIN public.messaging_message said ON said.id = debt.message_id AND said.conversation_id = talk
+            WHERE debt.is_untold AND debt.message_id IS DISTINCT FROM but_for
+        LOOP
+            PERFORM public.legacy_settle_debt(owed);
+        END LOOP;
+    END $$
+    """,
+    "DROP FUNCTION IF EXISTS legacy_settle_debts_of(uuid, uuid)",
 )
 
 FORGET = (
@@ -139,6 +167,7 @@ FORGET = (
     DECLARE
         said public.messaging_message;
     BEGIN
+        PERFORM public.legacy_in_line(message);
         -- Not what is none of the bridge's, and had the same id before it stood.
         SELECT known.* INTO said
         FROM public.messaging_message known
@@ -162,107 +191,6 @@ FORGET = (
     END $$
     """,
     "DROP FUNCTION IF EXISTS legacy_forget(uuid)",
-)
-
-OLD_MESSAGE = (
-    f"""
-    CREATE FUNCTION legacy_old_message() RETURNS trigger {DEFINER} AS $$
-    DECLARE
-        place CONSTANT uuid := TG_ARGV[0];
-        said public.messaging_message;
-        said_at timestamptz;
-        was public.messages;
-        is_new boolean := TG_OP = 'INSERT';
-        is_moved boolean := true;
-    BEGIN
-        IF TG_OP = 'DELETE' THEN
-            PERFORM public.legacy_forget(OLD.id);
-            RETURN NULL;
-        ELSIF TG_OP = 'UPDATE' THEN
-            is_new := NEW.id <> OLD.id;
-            IF is_new THEN
-                PERFORM public.legacy_forget(OLD.id);
-            END IF;
-        END IF;
-        SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = NEW.id;
-        IF NOT FOUND THEN
-            said_at := coalesce(
-                public.legacy_time(NEW.created_at), public.legacy_time(NEW.updated_at), clock_timestamp()
-            );
-            IF public.legacy_take_in(place, NEW, said_at) THEN
-                IF NEW.created_at IS DISTINCT FROM said_at THEN
-                    PERFORM public.legacy_mirror(NEW.id);
-                END IF;
-                PERFORM public.legacy_settle_reading(NEW);
-                RETURN NULL;
-            END IF;
-            -- The backfill was first.
-            SELECT known.* INTO said FROM public.messaging_message known WHERE known.id = NEW.id;
-        ELSIF is_new AND said.content = coalesce(NEW.content, '') AND said.created_at = NEW.created_at
-          AND said.deleted_by_kind IS NOT DISTINCT FROM public.legacy_deleter(NEW.status, NEW.moderation_status)
-          AND (said.held_at IS NOT NULL) = (NEW.moderation_status IS NOT DISTINCT FROM 'pending') THEN
-            -- What came from over there.
-            RETURN NULL;
-        END IF;
-        IF said.event_id <> place OR NOT EXISTS (
-            SELECT FROM public.messaging_conversation talk WHERE talk.id = said.conversation_id AND talk.kind <> 'group'
-        ) THEN
-            RAISE unique_violation USING MESSAGE = 'another message of Callboard has this id';
-        END IF;
-        IF is_new THEN
-            DELETE FROM public.legacy_tombstone WHERE message_id = NEW.id;
-        ELSE
-            was := OLD;
-            is_moved := (OLD.conversation_id, OLD.sender_id, OLD.recipient_id)
-                IS DISTINCT FROM (NEW.conversation_id, NEW.sender_id, NEW.recipient_id);
-        END IF;
-        PERFORM public.legacy_settle(was, NEW);
-        IF is_moved THEN
-            PERFORM public.legacy_move(NEW);
-        END IF;
-        -- Also what was read once and is let out now: it is the latest that was read.
-        IF is_moved OR NEW.read_at IS NULL OR OLD.read_at IS NULL
-           OR (OLD.created_at, OLD.moderation_status) IS DISTINCT FROM (NEW.created_at, NEW.moderation_status) THEN
-            PERFORM public.legacy_settle_reading(NEW);
-        END IF;
-        RETURN NULL;
-    END $$
-    """,
-    "DROP FUNCTION IF EXISTS legacy_old_message()",
-)
-
-OLD_CONVERSATION = (
-    f"""
-    CREATE FUNCTION legacy_old_conversation() RETURNS trigger {DEFINER} AS $$
-    DECLARE
-        place CONSTANT uuid := TG_ARGV[0];
-        parted uuid;
-        said public.messages;
-    BEGIN
-        IF TG_OP <> 'INSERT' THEN
-            DELETE FROM public.legacy_link WHERE old_id = OLD.id RETURNING new_id INTO parted;
-            UPDATE public.legacy_link SET is_main = true
-            WHERE old_id = (SELECT min(next.old_id::text)::uuid FROM public.legacy_link next WHERE next.new_id = parted)
-              AND NOT EXISTS (SELECT FROM public.legacy_link main WHERE main.new_id = parted AND main.is_main);
-        END IF;
-        IF TG_OP <> 'DELETE' THEN
-            PERFORM public.legacy_new_talk(place, NEW.id, NULL, NULL, clock_timestamp(), true);
-        END IF;
-        -- What is said in it goes where it went. Without an index of the old table's: so not for the bridge's own.
-        IF TG_OP <> 'INSERT' AND current_setting('callboard.bridge', true) IS DISTINCT FROM 'on' THEN
-            FOR said IN
-                SELECT known.* FROM public.messages known
-                WHERE known.conversation_id IN (OLD.id, CASE WHEN TG_OP <> 'DELETE' THEN NEW.id END)
-            LOOP
-                IF public.legacy_move(said) THEN
-                    PERFORM public.legacy_settle_reading(said);
-                END IF;
-            END LOOP;
-        END IF;
-        RETURN NULL;
-    END $$
-    """,
-    "DROP FUNCTION IF EXISTS legacy_old_conversation()",
 )
 
 REFUSE_TRUNCATE = (
@@ -289,7 +217,7 @@ REFUSE_WRITE = (
     "DROP FUNCTION IF EXISTS legacy_refuse_write()",
 )
 
-# By the old table, and through the bridge; null where that has just gone.
+# By the old table, and through the bridge; null where that has just gone, or somebody holds the old conversation.
 SEND_AROUND = (
     f"""
     CREATE FUNCTION legacy_send_around(talk uuid, me uuid, partner uuid, new_message uuid, new_content text)
@@ -298,24 +226,28 @@ SEND_AROUND = (
     DECLARE
         said_at timestamptz;
         old_talk uuid;
+        was text;
     BEGIN
         -- The row's lock puts the sends of a conversation in line.
         SELECT greatest(clock_timestamp(), known.last_message_at + interval '1 microsecond') INTO said_at
         FROM public.messaging_conversation known WHERE known.id = talk FOR NO KEY UPDATE;
         old_talk := public.legacy_old_talk(talk);
-        PERFORM public.legacy_own_write(true);
+        was := public.legacy_own_write('on');
+        IF NOT public.legacy_enter(old_talk, said_at) THEN
+            PERFORM public.legacy_own_write(was);
+            RETURN NULL;
+        END IF;
         INSERT INTO public.messages (
             id, conversation_id, sender_id, recipient_id, content, message_type, status, moderation_status, is_flagged,
             created_at, updated_at
         ) VALUES (
             new_message, old_talk, me, partner, new_content, 'text', 'sent', 'approved', false, said_at, said_at
         );
-        PERFORM public.legacy_own_write(false);
         SELECT known.created_at INTO said_at FROM public.messaging_message known WHERE known.id = new_message;
         IF NOT FOUND THEN
             DELETE FROM public.messages WHERE id = new_message;
-            RETURN NULL;
         END IF;
+        PERFORM public.legacy_own_write(was);
         RETURN said_at;
     END $$
     """,
@@ -329,23 +261,22 @@ OPEN_AROUND = (
     LANGUAGE plpgsql {PINNED} AS $$
     DECLARE
         talk uuid;
+        was CONSTANT text := public.legacy_own_write('on');
         opened_at CONSTANT timestamptz := clock_timestamp();
     BEGIN
-        PERFORM public.legacy_own_write(true);
         INSERT INTO public.conversations (id, help_request_id, requester_id, helper_id, status, created_at, updated_at)
         VALUES (new_conversation, request, CASE WHEN request IS NULL THEN me ELSE other END,
                 CASE WHEN request IS NULL THEN other ELSE me END, 'active', opened_at, opened_at);
         SELECT link.new_id INTO talk FROM public.legacy_link link WHERE link.old_id = new_conversation;
         IF talk IS DISTINCT FROM new_conversation THEN
-            PERFORM public.legacy_own_write(true);
             DELETE FROM public.conversations WHERE id = new_conversation;
-            PERFORM public.legacy_own_write(false);
+            PERFORM public.legacy_own_write(was);
             RETURN CASE WHEN talk IS NULL THEN public.messaging_open(
                 me, ARRAY[other], place, CASE WHEN request IS NULL THEN 'direct' ELSE 'help' END, NULL, request,
                 new_conversation, new_message, new_content, false
             ) END;
         END IF;
-        PERFORM public.legacy_own_write(false);
+        PERFORM public.legacy_own_write(was);
         RETURN public.legacy_send_around(talk, me, other, new_message, new_content);
     END $$
     """,
@@ -384,9 +315,8 @@ FUNCTIONS = {
     "legacy_settle(public.messages, public.messages)": SETTLE,
     "legacy_settle_reading(public.messages)": SETTLE_READING,
     "legacy_settle_debt(uuid)": SETTLE_DEBT,
+    "legacy_settle_debts_of(uuid, uuid)": SETTLE_DEBTS_OF,
     "legacy_forget(uuid)": FORGET,
-    "legacy_old_message()": OLD_MESSAGE,
-    "legacy_old_conversation()": OLD_CONVERSATION,
     "legacy_refuse_truncate()": REFUSE_TRUNCATE,
     "legacy_refuse_write()": REFUSE_WRITE,
     "legacy_send_around(uuid, uuid, uuid, uuid, text)": SEND_AROUND,

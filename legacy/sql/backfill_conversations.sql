@@ -3,5 +3,5 @@
 SELECT count(legacy_new_talk(%(place)s, few.id, NULL, NULL, clock_timestamp(), false)) AS done,
        (array_agg(few.id ORDER BY few.id DESC))[1] AS upto
 FROM (
-    SELECT old.id FROM public.conversations old WHERE old.id > %(upto)s ORDER BY old.id LIMIT %(batch)s FOR KEY SHARE
+    SELECT old.id FROM public.conversations old WHERE old.id > %(upto)s ORDER BY old.id LIMIT %(batch)s
 ) few

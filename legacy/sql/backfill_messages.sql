@@ -1,5 +1,5 @@
--- Old messages to new ones, by both tables' primary keys. Their rows are held, so that nobody deletes one meanwhile that
--- is then written over there; whoever writes to them waits for a batch at most. Not in the ORM: one statement per step.
+-- Old messages to new ones, by both tables' primary keys. Not one old row is locked: what an old client is about to do to
+-- them goes over behind this batch (`legacy_one_at_a_time`). Not in the ORM: one statement per step.
 WITH few AS MATERIALIZED (
     SELECT old.id, old.conversation_id, old.sender_id, old.recipient_id,
            legacy_time(old.updated_at) AS updated_at,
@@ -7,7 +7,7 @@ WITH few AS MATERIALIZED (
            coalesce(legacy_time(old.created_at), legacy_time(old.updated_at), 'epoch') AS said_at,
            legacy_deleter(old.status, old.moderation_status) AS deleter,
            old.moderation_status IS NOT DISTINCT FROM 'pending' AS is_held
-    FROM public.messages old WHERE old.id > %(upto)s ORDER BY old.id LIMIT %(batch)s FOR SHARE
+    FROM public.messages old WHERE old.id > %(upto)s ORDER BY old.id LIMIT %(batch)s
 ), people AS (
     INSERT INTO accounts_user (id, password, is_superuser, username, name, is_active, is_staff, created_at)
     SELECT DISTINCT few.author, '!', false, 'legacy-' || few.author, 'Former member', false, false, now()
@@ -49,7 +49,15 @@ WHERE said.id > %(upto)s AND said.id <= %(until)s AND said.is_bridged AND said.e
   AND said.deleted_by_kind = 'moderator'
 ON CONFLICT DO NOTHING
 ----
--- What was edited or deleted over there while nothing was attached. A deletion of either side stands.
+-- What was edited or deleted over there while nothing was attached: first it is held, then looked at again, so that what
+-- somebody does to it here in this moment is not written over.
+SELECT count(legacy_hold(said.id)) AS done
+FROM messaging_message said JOIN public.messages old ON old.id = said.id
+WHERE said.id > %(upto)s AND said.id <= %(until)s AND said.event_id = %(place)s
+  AND (said.content <> coalesce(old.content, '')
+       OR said.deleted_by_kind IS NULL AND legacy_deleter(old.status, old.moderation_status) IS NOT NULL)
+----
+-- A deletion of either side stands; so does what is still owed to the old one.
 UPDATE messaging_message said SET
     content = coalesce(old.content, ''), is_bridged = true,
     deleted_by_kind = coalesce(said.deleted_by_kind, legacy_deleter(old.status, old.moderation_status)),
@@ -61,6 +69,7 @@ WHERE old.id = said.id AND said.id > %(upto)s AND said.id <= %(until)s AND said.
   AND talk.id = said.conversation_id AND talk.kind <> 'group'
   AND (said.content <> coalesce(old.content, '')
        OR said.deleted_by_kind IS NULL AND legacy_deleter(old.status, old.moderation_status) IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM legacy_debt owed WHERE owed.message_id = said.id)
 ----
 -- What has another sender or conversation over there by now; the function looks again.
 SELECT count(legacy_move(old)) AS done

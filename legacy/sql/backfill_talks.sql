@@ -1,9 +1,9 @@
--- The next conversations of two people of the event, by primary key.
+-- The next conversations of two people of the event, by primary key: their rows before what is in them.
 SELECT count(*) AS done, (array_agg(few.id ORDER BY few.id DESC))[1] AS upto, array_agg(few.id) AS talks
 FROM (
     SELECT talk.id FROM messaging_conversation talk
     WHERE talk.id > %(upto)s AND talk.event_id = %(place)s AND talk.kind <> 'group'
-    ORDER BY talk.id LIMIT %(batch)s
+    ORDER BY talk.id LIMIT %(batch)s FOR NO KEY UPDATE
 ) few
 ----
 -- What the old side deleted for good while nothing was attached stays deleted. By message_conversation_latest.
@@ -26,6 +26,9 @@ FROM (
       AND NOT EXISTS (SELECT FROM legacy_tombstone gone WHERE gone.message_id = said.id)
     FOR SHARE
 ) found (lacking)
+----
+-- What was owed to the old side is there now.
+DELETE FROM legacy_debt owed WHERE owed.is_untold AND EXISTS (SELECT FROM public.messages old WHERE old.id = owed.message_id)
 ----
 -- The latest message of each, one row of message_conversation_latest.
 UPDATE messaging_conversation talk SET last_message_id = latest.id, last_message_at = latest.created_at
@@ -97,8 +100,9 @@ WITH passed AS MATERIALIZED (
 ), owed AS (
     INSERT INTO legacy_debt (message_id)
     SELECT passed.id FROM passed WHERE NOT EXISTS (SELECT FROM free WHERE free.id = passed.id)
-    ON CONFLICT DO NOTHING
 )
 UPDATE public.messages old SET
     read_at = passed.read_at, status = CASE WHEN status IN ('sent', 'delivered') THEN 'read' ELSE status END
 FROM passed JOIN free USING (id) WHERE old.id = passed.id
+----
+SELECT set_config('callboard.bridge', '', true)

@@ -69,6 +69,14 @@ def undo() -> None:
         rows(f"DELETE FROM legacy_{table}")
 
 
+@pytest.fixture(autouse=True)
+def _at_once(request) -> None:
+    """What an old client writes goes over at the end of its transaction. In a test that is one, after each statement."""
+    if "db" in request.fixturenames and "committed" not in request.fixturenames:
+        request.getfixturevalue("db")
+        rows("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 @pytest.fixture
 def old() -> OldSide:
     return OldSide()

@@ -136,19 +136,19 @@ def test_it_shows_how_far_it_is_and_how_long_it_takes(cast, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_backfill_that_is_killed_goes_on_where_it_was(committed, cast):
-    history(cast.attendee, talks=40, each=100)
+    history(cast.attendee, talks=20, each=50)
     bridge.attach(cast.event)
     script = (
         "import sys; from django.conf import settings; import config.settings;"
         " settings.DATABASES['default']['NAME'] = sys.argv.pop(1);"
         " from django.core.management import execute_from_command_line as run;"
         " import django; django.setup(); from legacy import backfill;"
-        " backfill.PHASES.update(conversations=20, messages=50, talks=5); run(sys.argv)"
+        " backfill.PHASES.update(conversations=20, messages=25, talks=5); run(sys.argv)"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    command = [sys.executable, "-c", script, connection.settings_dict["NAME"], "legacy", "backfill", "--rate", "2000"]
+    command = [sys.executable, "-c", script, connection.settings_dict["NAME"], "legacy", "backfill", "--rate", "1000"]
     kills = 0
-    for least in (100, 1500):
+    for least in (60, 500):
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
         wait_until(lambda least=least, of=process: Bridge.objects.get().done >= least or of.poll() is not None)
         if process.poll() is None:
@@ -158,13 +158,13 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(committed, cast):
         found = Bridge.objects.get()
         # What the mark says is there, and no batch is there by half.
         assert found.phase
-        assert Message.objects.count() % 50 == 0
-        assert found.done <= 40 + Message.objects.count()
+        assert Message.objects.count() % 25 == 0
+        assert found.done <= 20 + Message.objects.count()
     assert kills == 2
     before = Bridge.objects.get().done
     assert backfill.run(rate=0) > before
     assert Bridge.objects.get().state == "backfilled"
-    assert Message.objects.count() == 4000
+    assert Message.objects.count() == 1000
     assert verifying.run() == 0
     assert differences() == []
 

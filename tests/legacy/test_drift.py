@@ -9,9 +9,8 @@ import time
 from collections import Counter
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
-from psycopg.errors import DeadlockDetected
 
 from api.errors import ApiError
 from legacy import backfill, bridge
@@ -22,7 +21,9 @@ from tests.legacy.conftest import OldSide, differences, rows
 from tests.waiting import PATIENCE, crowded
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
-SECONDS, OLD_CLIENTS, NEW_CLIENTS = (120, 8, 8) if IS_LONG else (6, 4, 4)
+SECONDS, OLD_CLIENTS, NEW_CLIENTS = (120, 8, 8) if IS_LONG else (4, 4, 4)
+# However busy the machine is, nobody goes before these have been done.
+AT_LEAST = {"old_say", "new_send", "new_read", "old_read_all", "old_several", "new_delete", "old_edit"}
 
 
 class Client(threading.Thread):
@@ -45,12 +46,6 @@ class Client(threading.Thread):
                     self.done[deed.__name__] += 1
                 except ApiError as refused:
                     self.done[refused.code] += 1
-                except OperationalError as error:
-                    # An old client may be the one whom PostgreSQL lets go of, as ever where many change many rows:
-                    # nothing of it is done. No call of ours may be.
-                    if not deed.__name__.startswith("old_") or not isinstance(error.__cause__, DeadlockDetected):
-                        raise
-                    self.done["deadlock"] += 1
         except Exception as fault:
             self.faults.append(f"{deed.__name__}: {fault!r}")
         finally:
@@ -122,6 +117,17 @@ def old_read_all(client):
         )  # fmt: skip
 
 
+def old_delete_many(client):
+    if talk := a_talk(client):
+        rows("UPDATE messages SET status = 'deleted' WHERE conversation_id = %s AND sender_id = %s", talk[0], talk[2])
+
+
+def old_several(client):
+    """In one transaction, in conversations of any order, each row a statement."""
+    for _ in range(3):
+        client.random.choice([old_say, old_edit, old_read, old_moderate])(client)
+
+
 def a_seat(client):
     found = client.pick(
         "SELECT p.conversation_id, p.user_id, c.last_message_id FROM messaging_participant p"
@@ -173,16 +179,23 @@ def the_flag_moves(client):
 
 
 OLD_DEEDS = [
-    old_talk, old_say, old_say, old_say, old_edit, old_delete, old_drop, old_moderate, old_read, old_read_all,
+    old_talk, old_say, old_say, old_say, old_edit, old_delete, old_drop, old_moderate, old_read,
 ]  # fmt: skip
+# Who changes several rows in one transaction holds the one and wants the next. Two of these may end in each other's way
+# with and without a bridge, on the old table alone; so one client does it, among all the others.
+OLD_DEEDS_OF_MANY_ROWS = [*OLD_DEEDS, old_read_all, old_delete_many, old_several, old_several]
 NEW_DEEDS = [
     new_start, new_send, new_send, new_send, new_read, new_read, new_delete, new_remove, new_restore, the_flag_moves,
 ]  # fmt: skip
 
 
+def done(clients: list[Client]) -> Counter:
+    return sum((client.done.copy() for client in clients), Counter())
+
+
 def in_a_crowd(cast, seconds: float, meanwhile=lambda: None) -> list[Client]:
     people = {person.id: person for person in vars(cast).values() if hasattr(person, "username")}
-    clients = [Client(cast, n, OLD_DEEDS) for n in range(OLD_CLIENTS)]
+    clients = [Client(cast, 0, OLD_DEEDS_OF_MANY_ROWS)] + [Client(cast, n, OLD_DEEDS) for n in range(1, OLD_CLIENTS)]
     clients += [Client(cast, 100 + n, NEW_DEEDS) for n in range(NEW_CLIENTS)]
     with crowded():
         for client in clients:
@@ -190,7 +203,10 @@ def in_a_crowd(cast, seconds: float, meanwhile=lambda: None) -> list[Client]:
             client.start()
         until = time.monotonic() + seconds
         meanwhile()
-        while time.monotonic() < until and all(client.is_alive() for client in clients):
+        latest = until + PATIENCE
+        while all(client.is_alive() for client in clients) and (
+            time.monotonic() < until or time.monotonic() < latest and not AT_LEAST <= done(clients).keys()
+        ):
             time.sleep(0.05)
         for client in clients:
             client.is_over.set()
@@ -205,18 +221,15 @@ def test_both_sides_agree_after_random_writes_on_both_with_the_flag_moving(commi
     bridge.attach(cast.event)
     # Halfway, history is brought over and compared beside all that goes on.
     clients = in_a_crowd(cast, SECONDS, lambda: backfill.run(rate=0))
-    done = sum((client.done for client in clients), Counter())
-    print("done:", dict(done))
+    print("done:", dict(done(clients)))
     assert [fault for client in clients for fault in client.faults] == []
-    assert done["deadlock"] * 20 <= sum(done.values())
     assert bridge.settle_debts() == 0
     assert differences() == []
     said = {id for client in clients for id in client.said}
     assert said <= set(Message.objects.values_list("id", flat=True))
     told = LogEntry.objects.filter(kind="message.created").values_list("message_id", flat=True)
     assert len(told) == len(set(told)) == Message.objects.count()
-    for name in ("old_say", "new_send", "new_read", "old_read_all", "new_delete", "old_edit"):
-        assert done[name], f"nobody did {name}"
+    assert AT_LEAST <= done(clients).keys()
     record_property("drift", 0)
 
 

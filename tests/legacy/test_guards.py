@@ -62,6 +62,17 @@ def gone_goes_over(scene: Scene) -> bool:
     return scene.old.row(scene.said) is None
 
 
+def start_goes_by_the_old_tables(scene: Scene) -> bool:
+    flags.change(names.MESSAGING_V2, by=None, everyone=False)
+    talk = start(scene.cast, scene.cast.organizer, scene.cast.attendee)
+    return Message.objects.get(conversation=talk).is_bridged
+
+
+def send_goes_by_the_old_tables(scene: Scene) -> bool:
+    flags.change(names.MESSAGING_V2, by=None, everyone=False)
+    return new(scene.send()).is_bridged
+
+
 def moved_conversation_is_tied_anew(scene: Scene) -> bool:
     rows("UPDATE conversations SET helper_id = %s WHERE id = %s", scene.cast.dealer.id, scene.talk)
     return new(scene.say()).conversation_id != scene.talk
@@ -73,8 +84,10 @@ PROBES: dict[str, Callable[[Scene], bool]] = {
         id=s.old.talk(s.cast.dealer, s.cast.organizer)
     ).exists(),
     "legacy_conversation_changed": moved_conversation_is_tied_anew,
+    "legacy_conversation_followed": start_goes_by_the_old_tables,
     "legacy_conversation_truncation": lambda s: refused("DELETE FROM messages; TRUNCATE conversations CASCADE"),
     "legacy_message_in_step": lambda s: Message.objects.filter(id=s.say()).exists(),
+    "legacy_message_followed": send_goes_by_the_old_tables,
     "legacy_message_truncation": lambda s: refused("TRUNCATE messages"),
     "legacy_marker_moved": marker_goes_over,
     "legacy_message_said": lambda s: s.old.row(s.send()) is not None,

@@ -196,7 +196,7 @@ def test_after_the_cutover_everyone_is_v2_and_after_going_back_the_flag_decides(
 def test_who_is_on_the_way_while_it_closes_arrives(attached):
     """The triggers have gone between the choice and the write: the send goes straight, and once."""
     talk = start(attached, attached.mvp_dealer, attached.attendee)
-    for name in ("legacy_message_in_step", "legacy_conversation_in_step"):
+    for name in ("legacy_message_followed", "legacy_conversation_followed"):
         rows(f"ALTER TABLE {'messages' if 'message' in name else 'conversations'} DISABLE TRIGGER {name}")
     sent = conversations.send(talk.id, "Here I come", by=attached.attendee)
     assert Message.objects.filter(id=sent.id, is_bridged=False).count() == 1
