@@ -336,8 +336,8 @@ HOLD = (
     "DROP FUNCTION IF EXISTS legacy_hold(uuid)",
 )
 
-# The ends of old clients' transactions, and what is written for many conversations at once: one after the other. Whoever
-# has this waits for no old row. Sends of Callboard's are of one conversation, and do without.
+# Ends of old clients' transactions, and what is written for many conversations at once: one after the other. Who has
+# this waits for no old row. Sends of Callboard's are of one conversation, and do without.
 ONE_AT_A_TIME = (
     f"""
     CREATE FUNCTION legacy_one_at_a_time() RETURNS void
