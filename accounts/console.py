@@ -25,5 +25,12 @@ def may_enter(person: User) -> bool:
 def told(refused: ApiError) -> str:
     """On a page there is no header that says how long to wait."""
     if isinstance(refused, RateLimited):
-        return f"Too many attempts. Wait {refused.headers['Retry-After']} seconds."
+        return f"Too many attempts. Wait {_in_words(int(refused.headers['Retry-After']))}."
     return refused.detail
+
+
+def _in_words(seconds: int) -> str:
+    for length, name in ((3600, "hours"), (60, "minutes")):
+        if seconds > 2 * length:
+            return f"{-(-seconds // length)} {name}"
+    return f"{seconds} seconds"

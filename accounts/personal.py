@@ -25,11 +25,14 @@ ERASED_ACTION = "person_erased"
 Export = Callable[[User], dict[str, Any]]
 # Takes it away, and says how many rows that was; called outside any transaction, with the person as they were.
 Erase = Callable[[User], int]
+# What would be without somebody who looks after it, in words for whoever erases.
+Leaves = Callable[[User], list[str]]
 
 
 class Part(NamedTuple):
     export: Export
     erase: Erase
+    leaves: Leaves | None
 
 
 _parts: dict[str, Part] = {}
@@ -39,11 +42,11 @@ class Refused(Exception):
     """Why this account cannot be erased now."""
 
 
-def register(name: str, *, export: Export, erase: Erase) -> None:
+def register(name: str, *, export: Export, erase: Erase, leaves: Leaves | None = None) -> None:
     """In the order in which apps start, which is from left to right: what refers to others goes first."""
     if name in _parts:
         raise ValueError(f"{name} is registered already")
-    _parts[name] = Part(export, erase)
+    _parts[name] = Part(export, erase, leaves)
 
 
 def document(user: User) -> Iterator[tuple[str, Any]]:
@@ -51,6 +54,11 @@ def document(user: User) -> Iterator[tuple[str, Any]]:
     yield "exported_at", timezone.now()
     for part in _parts.values():
         yield from part.export(user).items()
+
+
+def left_alone(user: User) -> list[str]:
+    """To be told ahead of an erasure, which is not refused for it: a person may not have to wait for their right."""
+    return [said for part in _parts.values() if part.leaves for said in part.leaves(user)]
 
 
 def erase(user: User, *, by: User | None) -> dict[str, int]:

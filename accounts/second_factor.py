@@ -105,8 +105,9 @@ def codes_left(user: User) -> int:
 
 
 def _count(user: User, address: str) -> None:
-    """With the attempts at the password, by the same limits."""
+    """Like the attempts at the password, by the same limits; and by the day."""
     limits.count_login(f"factor:{user.id}", f"factor:{address}")
+    limits.count_code(str(user.id))
 
 
 def _take(factor: SecondFactor, given: str) -> bool:

@@ -11,7 +11,8 @@ from rest_framework import serializers
 
 from api import text
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ONE_UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(_ONE_UUID)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -58,6 +59,25 @@ class Id(serializers.Field):
 
     def to_representation(self, value):
         return str(value)
+
+
+class Ids(serializers.Field):
+    """Some ids in a query, with commas between them."""
+
+    def __init__(self, *, most: int, **options):
+        super().__init__(**options)
+        self.most = most
+        schema = {"type": "string", "pattern": f"^{_ONE_UUID}(,{_ONE_UUID}){{0,{most - 1}}}$"}
+        self._spectacular_annotation = {"field": schema}
+
+    def to_internal_value(self, value):
+        found = [parse_id(part) for part in str(value).split(",")]
+        if None in found or len(found) > self.most:
+            raise serializers.ValidationError(f"Give 1 to {self.most} ids (UUIDs), with commas between them.")
+        return found
+
+    def to_representation(self, value):
+        return value
 
 
 @extend_schema_field({"type": "boolean"})

@@ -18,6 +18,7 @@ from api import redis
 from api.errors import RateLimited, ServiceUnavailable
 
 WINDOW_MS = 60_000
+DAY_MS = 24 * 60 * 60_000
 
 _COUNT = """
 local counted = {}
@@ -57,8 +58,8 @@ class Allowance:
         }
 
 
-def _count(*keys: str) -> list[tuple[int, int]]:
-    flat = redis.run(_COUNT, [f"limit:{key}" for key in keys], [WINDOW_MS])
+def _count(*keys: str, window_ms: int = WINDOW_MS) -> list[tuple[int, int]]:
+    flat = redis.run(_COUNT, [f"limit:{key}" for key in keys], [window_ms])
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
@@ -92,6 +93,19 @@ def count_login(account: str, address: str) -> Allowance | None:
         longest = max(exceeded, key=lambda allowance: allowance.window_left_ms)
         raise RateLimited(longest.retry_after, longest.headers())
     return allowances[1]
+
+
+def count_code(account: str) -> None:
+    """Counts a code of six digits that is tried for an account: by the minute alone, weeks of trying would find one."""
+    if settings.RATE_LIMIT is None:
+        return
+    try:
+        [(used, left)] = _count(f"code:{_blurred(account)}", window_ms=DAY_MS)
+    except redis.RedisAway:
+        raise ServiceUnavailable("Signing in is not possible at the moment.", retry_after=5) from None
+    allowance = Allowance(settings.CODE_LIMIT_PER_DAY, used, left)
+    if allowance.is_exceeded:
+        raise RateLimited(allowance.retry_after, allowance.headers())
 
 
 def _blurred(identifier: str) -> str:

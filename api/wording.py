@@ -53,6 +53,9 @@ OF_FIELDS = (
     gettext_noop("Name a tag."),
     gettext_noop("You have reported this message already."),
     gettext_noop("Give 1 to 64 letters (a to z), digits or . _ - @ +, not beginning with +."),
+    gettext_noop("Half a character (a lone surrogate) is not allowed."),
+    gettext_noop("Name each person once."),
+    gettext_noop("Only a group has a title."),
     gettext_noop("Give a phone with its country, such as +49 151 12345678."),
     gettext_noop("This is not a phone number of any country."),
     gettext_noop("This phone number has too few or too many digits for its country."),
@@ -70,6 +73,19 @@ PATTERNS = (
     gettext_noop("Line 1 names a column %(name)s; known are %(known)s."),
     gettext_noop("It is not CSV: %(why)s (line %(line)s)."),
     gettext_noop("There is a row of this membership already: %(place)s."),
+    gettext_noop("Give a name of 1 to %(most)s characters on one line."),
+    gettext_noop("%(place)s gives this person another %(field)s."),
+    gettext_noop("A phone belongs to one person. %(place)s gives it to %(username)s already."),
+    # Where in a file it is: also within the texts above.
+    gettext_noop("line %(line)s, %(field)s"),
+    gettext_noop("line %(line)s"),
+)
+# What the pages say where there is nothing, or something is wrong as a whole.
+TITLES = (
+    gettext_noop("The input is not valid."),
+    gettext_noop("This is not allowed."),
+    gettext_noop("There is nothing here."),
+    gettext_noop("Please load the page again and repeat."),
 )
 _FORMS = [(words, re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(words)))) for words in PATTERNS]
 
@@ -85,5 +101,6 @@ def of(detail: str) -> str:
     """What stands beside a field."""
     for words, form in _FORMS:
         if found := form.fullmatch(detail):
-            return gettext(words) % found.groupdict()
+            given = found.groupdict()
+            return gettext(words) % (given | {"place": of(given["place"])} if "place" in given else given)
     return gettext(detail) if detail else detail

@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks import (
     broadcasts,
     feed,
+    pages,
     peer,
     plan,
     policies,
@@ -46,11 +47,14 @@ SCENARIOS = {
     "policies": policies.run,
     "texts": texts.run,
     "stream": stream.run,
+    "pages": pages.run,
     "profile": profile.run,
     "peer": peer.run,
 }
-# Only where it is asked for: it installs another server.
-BY_NAME = ("peer",)
+# Only where they are asked for: one installs another server, the other needs Chromium.
+BY_NAME = ("peer", "pages")
+# They measure the demo.
+WITHOUT_DATA = {"pages"}
 
 
 # Less of everything: figures to look at, from which nothing should be concluded.
@@ -92,7 +96,8 @@ def main() -> int:
 
 def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
     sizes = {name: getattr(chosen, name) for name in ("users", "conversations", "messages", "seed")}
-    event = Event(measured, stand.load_data(**sizes))
+    is_of_demo = set(chosen.scenarios) <= WITHOUT_DATA and bool(chosen.scenarios)
+    event = None if is_of_demo else Event(measured, stand.load_data(**sizes))
     machine, set_up = table.machine(), describe(measured)
     print(f"\nMachine: {machine}")
     print(f"Set-up: {set_up}")
@@ -105,9 +110,8 @@ def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
         time.sleep(2)
         outcomes.append(SCENARIOS[name](measured, event, seconds=chosen.seconds))
         if chosen.write and outcomes[-1].promises:
-            report.keep(
-                name, outcomes[-1], machine=machine, set_up=set_up, messages=chosen.messages, seconds=chosen.seconds
-            )
+            size = {"messages": 0 if is_of_demo else chosen.messages, "seconds": chosen.seconds}
+            report.keep(name, outcomes[-1], machine=machine, set_up=set_up, **size)
             report.write(list(SCENARIOS))
     return all(outcome.is_whole for outcome in outcomes)
 

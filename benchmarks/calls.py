@@ -17,6 +17,9 @@ from events.rules import MAY_OPEN_WITH, READ_ONLY_ROLES
 EMPTY_VIEW = "/api/v1/benchmarks/view"
 EMPTY_ENDPOINT = "/api/v1/benchmarks/endpoint"
 
+# What stands in a call where each has something of its own, as long as that.
+NUMBER, KEY = "#" * 9, "%" * 36
+
 
 class Event:
     """A loaded event and the tokens of its people."""
@@ -69,11 +72,14 @@ class Event:
 
 
 def sends(target: Target, senders: list[tuple[str, str]], *, with_key: bool = False) -> Iterator[bytes]:
-    numbers = itertools.count(1)
-    for token, conversation in itertools.cycle(senders):
-        body = json.dumps({"content": f"{TEXT} {next(numbers)}"}).encode()
-        key = {"Idempotency_Key": str(uuid4())} if with_key else {}
-        yield target.request("POST", f"/api/v1/conversations/{conversation}/messages", body, token=token, **key)
+    """Each says something of its own; what they have in common is made once: the load shares the machine."""
+    text = json.dumps({"content": f"{TEXT} {NUMBER}"}).encode()
+    key = {"Idempotency_Key": KEY} if with_key else {}
+    path = "/api/v1/conversations/{}/messages".format
+    calls = [target.request("POST", path(talk), text, token=token, **key).decode() for token, talk in senders]
+    for number, call in enumerate(itertools.cycle(calls), 1):
+        named = call.replace(NUMBER, f"{number:0{len(NUMBER)}}")
+        yield (named.replace(KEY, str(uuid4())) if with_key else named).encode()
 
 
 def broadcasts(target: Target, event: Event) -> Iterator[bytes]:

@@ -61,10 +61,8 @@ def promised(figures: dict[str, dict]) -> list[Promise]:
 def section(figures: dict[str, dict]) -> str:
     lines = ["![How many times as good as promised](images/promises.svg)", ""]
     for name, one in figures.items():
-        when, size = (
-            one["measured_at"].replace("T", " ")[:16],
-            f"{one['messages']:,} messages, {one['seconds']:g} s each",
-        )
+        when = one["measured_at"].replace("T", " ")[:16]
+        size = f"{one['messages']:,} messages, {one['seconds']:g} s each" if one["messages"] else "the demo"
         lines += [f"**{name}** · {when} UTC · {size} · {one['machine']}", ""]
         lines += ["| | found | promised | beyond | |", "|---|---|---|---|---|"]
         for promise in (Promise(**found) for found in one["promises"]):

@@ -100,13 +100,13 @@ def _finish(broadcast: Broadcast) -> None:
 
 
 def _now_and_then(seconds: float) -> Iterator[bool]:
-    """True once in so many seconds."""
+    """True once in so many seconds, from the end of what was done with the last one to the beginning of the next."""
     last = time.monotonic()
     while True:
         is_time = time.monotonic() - last >= seconds
+        yield is_time
         if is_time:
             last = time.monotonic()
-        yield is_time
 
 
 def _is_free() -> Q:

@@ -24,6 +24,7 @@ from config.folder_access import Account, open_parents, open_tree
 from config.home import Unusable
 
 VARIABLE = "DATABASE_URL"
+SOCKET = home.LONGEST_SOCKET
 LOG_LIMIT = 10 * 1024 * 1024
 
 
@@ -50,7 +51,7 @@ def runs() -> bool:
     if run is None:
         return False
     with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(run / home.LONGEST_SOCKET)) == 0
+        return client.connect_ex(str(run / SOCKET)) == 0
 
 
 def stop() -> None:

@@ -13,6 +13,7 @@ from config.folder_access import Account
 from config.home import Unusable
 
 VARIABLE = "REDIS_URL"
+SOCKET = "redis.sock"
 LOADING_TAKES_AT_MOST = 120
 
 
@@ -66,7 +67,7 @@ def _start() -> bool:
     folder = home.sockets()
     settings = {
         "port": "0",
-        "unixsocket": folder / "redis.sock",
+        "unixsocket": folder / SOCKET,
         "unixsocketperm": "700",
         "dir": _data(),
         "save": "",
@@ -129,7 +130,7 @@ def _answers(command: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
         try:
-            client.connect(str(folder / "redis.sock"))
+            client.connect(str(folder / SOCKET))
             client.sendall(command)
             return client.recv(200)
         except OSError:

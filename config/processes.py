@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,8 +79,18 @@ class Processes(Manager):
     core, and the addresses and sign-ins would scroll away.
     """
 
-    def __init__(self, procfile: Path, *, logs: Path, environment: dict[str, str], without: Container[str] = ()):
+    def __init__(
+        self,
+        procfile: Path,
+        *,
+        logs: Path,
+        environment: dict[str, str],
+        without: Container[str] = (),
+        beside: Callable[[], None] = lambda: None,
+    ):
+        """`beside` is called every second: it looks after what these processes need."""
         super().__init__()
+        self._beside, self._next_beside = beside, 0.0
         self._process_ctor = Child
         self._children: list[Child] = []
         for name, command in parse_procfile(procfile.read_text()).processes.items():
@@ -98,6 +108,9 @@ class Processes(Manager):
             for child in self._children:
                 child.start()
             while True:
+                if time.monotonic() >= self._next_beside:
+                    self._beside()
+                    self._next_beside = time.monotonic() + 1
                 for child in self._children:
                     self._look_after(child)
                 time.sleep(0.1)

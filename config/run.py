@@ -111,6 +111,7 @@ def run(port: int) -> None:
         logs=home.path() / "logs",
         environment=environment,
         without=() if has_simulator() else {"simulator"},
+        beside=servers.keep_up,
     )
     threading.Thread(target=_announce, args=(port, demo), daemon=True).start()
     processes.loop()

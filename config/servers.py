@@ -7,11 +7,14 @@ stops everything, and a script/manage beside it leaves everything running.
 import fcntl
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ECONNREFUSED, ENOENT
 
 from config import embedded_postgres, embedded_redis, home
+from config.home import Unusable
 
 SERVERS = (embedded_postgres, embedded_redis)
 
@@ -46,6 +49,31 @@ def in_use(*, make: bool) -> Iterator[None]:
         finally:
             with _undisturbed():
                 _stop_if_last(lock)
+
+
+def keep_up() -> None:
+    """Starts again what was killed under whoever uses them; while they are in use nobody else stops them."""
+    gone = [server for server in needed(make=False) if _is_gone(server)]
+    try:
+        with home.explained():
+            _start(gone)
+    except Unusable as error:
+        # Tried again at the next look: nothing else gets better by ending with it.
+        say(str(error))
+    for server in gone:
+        if server.runs():
+            say(f"{_name(server)} had ended and was started again")
+
+
+def _is_gone(server) -> bool:
+    """Nobody listens any more. One that is only slow to answer is left alone."""
+    folder = home.sockets()
+    with socket.socket(socket.AF_UNIX) as client:
+        return folder is None or client.connect_ex(str(folder / server.SOCKET)) in (ECONNREFUSED, ENOENT)
+
+
+def _name(server) -> str:
+    return server.__name__.rpartition("_")[2]
 
 
 def stop() -> bool:
@@ -94,8 +122,7 @@ def say(text: str) -> None:
 def main(arguments: list[str]) -> int:
     if arguments == ["status"]:
         for server in SERVERS:
-            name = server.__name__.rpartition("_")[2]
-            sys.stdout.write(f"{name}: {'running' if server.runs() else 'stopped'}\n")
+            sys.stdout.write(f"{_name(server)}: {'running' if server.runs() else 'stopped'}\n")
         return 0
     if arguments == ["stop"]:
         if not home.path().is_dir() or stop():

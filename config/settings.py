@@ -245,6 +245,8 @@ SPECTACULAR_SETTINGS = {
 RATE_LIMIT = read("CALLBOARD_RATE_LIMITS", rate_limit, 600)
 LOGIN_LIMIT_PER_ACCOUNT = 10
 LOGIN_LIMIT_PER_ADDRESS = 100
+# Codes of a second factor that may be tried for one account, right ones counted.
+CODE_LIMIT_PER_DAY = 50
 # Open streams of one person in a stream process; devices and tabs have one each.
 STREAMS_PER_PERSON = read("CALLBOARD_STREAMS_PER_PERSON", whole_number(1, 10_000), 10)
 # How long the log is kept for who comes back to a stream.

@@ -14,4 +14,4 @@ class EventsConfig(AppConfig):
         profile.register_memberships(shapes.own_memberships)
         console.let_in(has_events)
         catalogue.guard("events_block")
-        personal_data.register("events", export=personal.export, erase=personal.erase)
+        personal_data.register("events", export=personal.export, erase=personal.erase, leaves=personal.leaves)

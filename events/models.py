@@ -88,6 +88,10 @@ class MembershipQuerySet(models.QuerySet):
     def current(self) -> MembershipQuerySet:
         return self.filter(removed_at__isnull=True)
 
+    def named(self, words: str) -> MembershipQuerySet:
+        """Whose name holds each of these words, in capitals or not."""
+        return self.filter(*(models.Q(user__name__icontains=word) for word in words.split()))
+
     def shown(self) -> MembershipQuerySet:
         """With what a list of members shows of each: no column that the API's role may not read."""
         return self.select_related("user").only(

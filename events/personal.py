@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
 from events.models import Block, HelpRequest, Membership
+from events.rules import Role
 
 ERASED = "(erased)"
 
@@ -25,6 +26,14 @@ def export(user: User) -> dict[str, Any]:
         "help_requests": list(requests.values("id", "event_id", "title", "details", "status", "created_at")),
         "blocks": list(Block.objects.filter(blocker=user).values("blocked_id", "created_at")),
     }  # fmt: skip
+
+
+def leaves(user: User) -> list[str]:
+    """Events that nobody else organizes."""
+    others = Membership.objects.filter(event=OuterRef("event"), role=Role.ORGANIZER, removed_at=None).exclude(user=user)
+    alone = Membership.objects.filter(~Exists(others), user=user, role=Role.ORGANIZER, removed_at=None)
+    names = alone.order_by("event__name").values_list("event__name", flat=True)
+    return [f"Nobody else organizes “{name}”: make somebody an organizer of it." for name in names]
 
 
 @transaction.atomic

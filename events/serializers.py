@@ -3,8 +3,8 @@
 from rest_framework import serializers
 
 from accounts.serializers import UserShape
-from api.fields import Body, Choice, Text
-from api.pages import PageQuery
+from api.fields import Body, Choice, Ids, Text
+from api.pages import MOST, PageQuery
 from events.models import DETAILS_LENGTH, TITLE_LENGTH, HelpRequest
 from events.rules import Role
 
@@ -37,6 +37,10 @@ class MemberShape(serializers.Serializer):
 
 class MembersQuery(PageQuery):
     role = Choice(choices=Role.choices, required=False, help_text="Only members in this role.")
+    name = Text(
+        most=100, required=False, help_text="Only members whose name holds each of these words, in capitals or not."
+    )
+    user_id = Ids(most=MOST, required=False, help_text="Only these people, with commas between their ids.")
 
 
 class QuotaOfPhaseShape(serializers.Serializer):

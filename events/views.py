@@ -70,7 +70,9 @@ class Members(Endpoint):
         rows = Membership.objects.current().shown().filter(event=seat.event)
         if role := query.get("role"):
             rows = rows.filter(role=role)
-        found = pages.page(rows, query, lambda member: member)
+        if people := query.get("user_id"):
+            rows = rows.filter(user__in=people)
+        found = pages.page(rows.named(query.get("name", "")), query, lambda member: member)
         blocked = blocks.blocked_with([member.user_id for member in found["items"]], by=request.user)
         now = timezone.now()
 

@@ -19,14 +19,19 @@ def blocks(document: Path) -> str:
     return "\n".join(re.findall(r"^```bash\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE))
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="the walk is written with curl")
-@pytest.mark.django_db(transaction=True)
-def test_walk_through_the_api_runs_as_written(live_server):
-    demo.seed()
-    script = f"set -euo pipefail\nexport BASE={live_server.url}\n{blocks(ROOT / 'docs' / 'api.md')}"
+def run(document: Path, base: str) -> str:
+    script = f"set -euo pipefail\nexport BASE={base}\n{blocks(document)}"
     ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.rstrip().endswith("not_authenticated")
+    return ran.stdout
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the walk is written with curl")
+@pytest.mark.django_db(transaction=True)
+def test_first_message_and_the_walk_through_the_api_run_as_written(live_server):
+    demo.seed()
+    assert '"content":"Is number 58 still there?"' in run(ROOT / "README.md", live_server.url)
+    assert run(ROOT / "docs" / "api.md", live_server.url).rstrip().endswith("not_authenticated")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

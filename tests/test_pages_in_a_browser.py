@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
+from itertools import cycle
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from accounts.models import User
+from broadcasts import progress
 from broadcasts.models import Broadcast
-from messaging import conversations, publishing
-from messaging.models import Conversation, Message
+from events.models import Membership
+from messaging import conversations, messages, publishing
+from messaging.models import Conversation, FeedMarker, Message
+from messaging.sms import sending
 from tests import site as sites
 from tests.broadcasts.conftest import finish
 from tests.browsing import NARROW, violations
+from tests.conftest import join, make_event
+from tests.events.test_members import CAN_MESSAGE
 from tests.messaging.conftest import change, start
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -63,6 +71,19 @@ def test_two_people_talk_live(cast, talk, site, visit):
     assert Message.objects.filter(conversation=talk).count() == 3
     assert mine.locator("#conversations [data-last]").inner_text() == "Let me look"
     assert theirs.locator("#conversations [data-last]").text_content() == "You: Let me look"
+    by_keyboard_alone(visit(place, cast.attendee))
+
+
+def by_keyboard_alone(page: Page) -> None:
+    """To everything, and back."""
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.locator(".thread > .head .more summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Block Mvp Dealer")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Block Mvp Dealer")).to_be_hidden()
+    assert re.fullmatch(r".*summary.*", page.evaluate("document.activeElement.tagName").lower())
 
 
 def test_what_was_not_sent_is_sent_once_when_the_connection_is_back(cast, talk, site, visit):
@@ -148,44 +169,148 @@ def test_older_messages_come_by_scrolling(cast, talk, site, visit):
 
 
 def test_an_organizer_announces_and_watches_it_arrive(cast, site, visit):
-    reader = visit(f"{site}/e/{cast.event.id}", cast.attendee, viewport=NARROW)
+    event = f"{site}/e/{cast.event.id}"
+    reader = visit(event, cast.attendee, viewport=NARROW)
     page = visit(f"{site}/desk", cast.organizer)
     page.get_by_role("link", name="New broadcast").click()
     page.locator("#text").fill("Doors open at nine")
     expect(page.locator("[data-recipients]")).to_have_text("5")
     expect(page.locator("[data-sample-item] .text")).to_have_text("Doors open at nine")
+    # For now nobody is asked when; for later they are, in the event's own zone.
+    expect(page.get_by_label("Goes out at")).to_be_hidden()
+    page.get_by_label("Later").check()
+    expect(page.get_by_label("Goes out at")).to_be_visible()
+    expect(page.get_by_text("In the event's time zone, Europe/Berlin.")).to_be_visible()
+    page.get_by_label("Now").check()
     page.get_by_label("Attendee").check()
-    expect(page.get_by_role("button", name="Send now to 2")).to_be_visible()
     page.get_by_label("Send it as a text message, too").check()
-    expect(page.locator("[data-excluded]")).to_contain_text("No phone number")
+    expect(page.locator("[data-excluded]")).to_have_text("No phone number2")
     expect(page.locator("[data-segments]")).to_have_text("1")
-    page.get_by_label("Send it as a text message, too").uncheck()
     page.get_by_role("button", name="Send now to 2").click()
     expect(page.locator("[data-status-pill]")).to_have_text("Going out")
     expect(page.locator("[data-remaining]")).to_have_text("1")
-    finish(Broadcast.objects.get())
+    made = finish(Broadcast.objects.get())
     expect(page.locator("[data-status-pill]")).to_have_text("Published")
-    expect(page.locator('[data-count-of="delivered"]')).to_have_text("2")
+    expect(page.locator('[data-count-of="queued"]')).to_have_text("2")
     expect(reader.locator(".item.announcement.new .text")).to_have_text("Doors open at nine")
     # Seen for a while it counts as read.
+    wait_until(lambda: FeedMarker.objects.filter(user_id=cast.attendee.id, read_message_id=made.message_id).exists())
     expect(reader.locator('[data-unread="feed"]')).to_be_hidden()
+    # The texts go nowhere: the bar moves while it is looked at, and says why and what to do.
+    sending.send_batch(10)
+    progress.tell_texts(now=timezone.now() + timedelta(seconds=5))
+    expect(page.locator('[data-count-of="suppressed"]')).to_have_text("2")
+    expect(page.locator("td", has_text="They have no number here.")).to_be_visible()
+    assert float(page.locator('rect[data-part="suppressed"]').get_attribute("width")) == 100
+    page.get_by_role("link", name="Figures").click()
+    expect(page.locator(".columns:visible rect.announcement")).to_have_count(1)
+    expect(page.locator(".reads .share")).to_contain_text("1 (50 %)")
+    page.get_by_text("Messages by day as a table").click()
+    expect(page.locator("figure tbody tr")).to_have_count(14)
+    # A moderator looks on at all of it, and announces nothing.
+    guard = visit(f"{site}/desk", cast.moderator)
+    expect(guard.locator(".broadcasts .text")).to_have_text("Doors open at nine")
+    assert guard.get_by_role("link", name="New broadcast").count() == 0
+    assert guard.locator(".filters a").all_inner_texts() == ["Broadcasts", "Figures"]
+    # What they take down gives way to its placeholder at once, where it is being read.
+    messages.remove(made.message_id, reason="Wrong", by=cast.moderator)
+    expect(reader.locator(".item .text")).to_have_text("This message was removed by a moderator.")
 
 
-def test_a_removed_message_gives_way_to_its_placeholder_at_once(cast, site, visit):
-    from messaging import messages
+def test_help_is_asked_for_found_offered_and_closed(cast, site, visit):
+    board = f"{site}/e/{cast.event.id}/help"
+    asking = visit(board, cast.dealer)
+    asking.get_by_text("Ask for help").click()
+    asking.get_by_label("In a few words").fill("Tape")
+    asking.get_by_label("What should helpers know?").fill("Has anybody some left? Hall 2.")
+    asking.get_by_role("button", name="Put it on the board").click()
+    expect(asking.get_by_text("Your request is on the board.")).to_be_visible()
+    # Not on one's own.
+    assert asking.get_by_text("Offer help").count() == 0
+    helping = visit(board, cast.attendee, viewport=NARROW)
+    helping.get_by_role("link", name="Open", exact=True).click()
+    helping.get_by_text("Offer help").click()
+    helping.get_by_label("How can you help?").fill("I have some, by the stage")
+    helping.get_by_role("button", name="Send the offer").click()
+    expect(bubbles(helping)).to_have_text(["I have some, by the stage"])
+    # Whoever asked is told, and reads it; a dealer is told in the composer's place why there is none.
+    expect(asking.locator('[data-unread="conversations"]')).to_contain_text("1")
+    asking.get_by_role("link", name="Messages").click()
+    asking.locator("#conversations a", has_text="Attendee").click()
+    expect(bubbles(asking)).to_have_text(["I have some, by the stage"])
+    expect(asking.locator(".composer")).to_have_text("Dealers read here, but do not write.")
+    expect(helping.locator(".seen")).to_have_text("Read")
+    asking.goto(board)
+    asking.get_by_role("button", name="Close").click()
+    expect(asking.locator(".requests .pill")).to_have_text("Closed")
+    helping.goto(board)
+    expect(helping.get_by_role("link", name="Open the conversation")).to_be_visible()
+    assert helping.get_by_text("Offer help").count() == 0
 
-    said = publishing.publish(by=cast.organizer, event_id=cast.event.id, message_type="announcement", content="Oops")
-    publishing.deliver_all(said)
-    page = visit(f"{site}/e/{cast.event.id}", cast.attendee)
-    expect(page.locator(".item .text")).to_have_text("Oops")
-    messages.remove(said.id, reason="Wrong", by=cast.moderator)
-    expect(page.locator(".item .text")).to_have_text("This message was removed by a moderator.")
+
+def test_the_directory_leads_to_whom_the_table_allows(cast, site, visit):
+    join(make_event("second"), cast.mvp_dealer)
+    people = f"{site}/e/{cast.event.id}/people"
+    pages = {role: visit(people, getattr(cast, role)) for role in ("attendee", "dealer", "mvp_dealer")}
+    for role, page in pages.items():
+        allowed = {getattr(cast, name).name for name in CAN_MESSAGE[role]}
+        assert {text.strip() for text in page.locator(".people a .unseen").all_text_contents()} == allowed
+    page = pages["mvp_dealer"]
+    page.get_by_placeholder("Find somebody by name").fill("attendee 2")
+    page.keyboard.press("Enter")
+    expect(page.locator(".people strong")).to_have_text(["Attendee 2"])
+    page.get_by_role("link", name="Message Attendee 2").click()
+    page.locator("#first").fill("Number 58 came in")
+    page.reload()
+    # What was begun is kept.
+    expect(page.locator("#first")).to_have_value("Number 58 came in")
+    page.get_by_role("button", name="Send").click()
+    expect(bubbles(page)).to_have_text(["Number 58 came in"])
+    # Who got it reports it, and looks up what became of that; then blocks its sender.
+    other = visit(page.url, cast.attendee_2, viewport=NARROW)
+    other.get_by_text("More about this message").locator("..").click()
+    other.get_by_role("link", name="Report").click()
+    other.get_by_label("Spam").check()
+    other.get_by_role("button", name="Report").click()
+    expect(other.get_by_text("A moderator will look at it")).to_be_visible()
+    other.locator(".thread > .head .more summary").click()
+    other.get_by_role("button", name="Block Mvp Dealer").click()
+    expect(other.locator(".composer")).to_have_text("One of you has blocked the other.")
+    other.goto(f"{site}/you")
+    expect(other.locator(".people .pill")).to_have_text("Waiting for a moderator")
+    page.goto(people)
+    assert page.get_by_role("link", name="Message Attendee 2").count() == 0
+    page.locator(".switcher summary").click()
+    page.get_by_role("link", name="Second").click()
+    expect(page.locator(".switcher summary")).to_contain_text("Attendee")
 
 
-# The other two pairs in the long run.
-WINDOWS = [(360, "dark"), (1280, "light")]
-if os.environ.get("CALLBOARD_TEST_LONG"):
-    WINDOWS += [(360, "light"), (1280, "dark")]
+def test_an_organizer_brings_members_in_and_tags_them(cast, site, visit):
+    page = visit(f"{site}/e/{cast.event.id}/desk/members", cast.organizer)
+    page.get_by_role("link", name="Bring in a file").click()
+    lines = "username,name,role,tags\nzoe,Zoë,attendee,hall-a\nattendee,,dealer,\nx,,boss,\n"
+    page.get_by_label("File").set_input_files({"name": "new.csv", "mimeType": "text/csv", "buffer": lines.encode()})
+    page.get_by_role("button", name="See what would change").click()
+    expect(page.locator(".errors li")).to_have_text(re.compile(r"^line 4, role Give one of "))
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("tbody tr", has_text="changed").locator("del")).to_have_text("Attendee")
+    assert not User.objects.filter(username="zoe").exists()
+    page.get_by_role("button", name="Bring them in").click()
+    expect(page.get_by_text("Brought in: 1 new, 1 changed, 1 refused.")).to_be_visible()
+    page.get_by_placeholder("Name or username").fill("e")
+    page.get_by_label("Role").select_option("attendee")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".members tbody strong")).to_have_text(["Zoë", "Attendee 2"])
+    page.locator("[data-all]").check()
+    page.get_by_label("Give the tags").fill("early, crew")
+    page.get_by_label("Take the tags").fill("hall-a")
+    page.get_by_role("button", name="Change (2)").click()
+    expect(page.get_by_text("2 members have other tags now.")).to_be_visible()
+    assert Membership.objects.get(user__username="zoe").tags == ["early", "crew"]
+
+
+# In the short run each page in one of them; in the long run in all.
+WINDOWS = [(360, "dark"), (1280, "light"), (360, "light"), (1280, "dark")]
 
 
 def test_everyone_can_read_and_use_every_page(cast, talk, site, visit):
@@ -197,15 +322,18 @@ def test_everyone_can_read_and_use_every_page(cast, talk, site, visit):
     addresses["attendee"] += [f"{event}/people", f"{event}/help", f"{event}/report/{said.id}", f"{site}/you"]
     addresses["organizer"] = [f"{event}/messages/new", f"{event}/desk", f"{event}/desk/compose"]
     addresses["organizer"] += [f"{event}/desk/members", f"{event}/desk/members/bring", f"{event}/desk/figures"]
+    turns = cycle([WINDOWS] if os.environ.get("CALLBOARD_TEST_LONG") else [[window] for window in WINDOWS])
     for role, places in addresses.items():
         page = visit(places[0], role and getattr(cast, role))
         for place in places:
             if page.url != place:
                 page.goto(place)
-            for width, scheme in WINDOWS:
-                page.set_viewport_size({"width": width, "height": 800})
+            for width, scheme in next(turns):
                 page.emulate_media(color_scheme=scheme)
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+                for one in {360, width}:
+                    page.set_viewport_size({"width": one, "height": 800})
+                    assert page.evaluate("document.documentElement.scrollWidth") <= one, (place, one)
+                page.set_viewport_size({"width": width, "height": 800})
                 assert violations(page) == [], (place, width, scheme)
 
 
@@ -213,15 +341,3 @@ def _asked(cast):
     from events.models import HelpRequest
 
     return HelpRequest.objects.create(event=cast.event, requester=cast.dealer, title="Tape", details="Any?").id
-
-
-def test_the_keyboard_reaches_everything_and_the_way_back(cast, talk, site, visit):
-    page = visit(f"{site}/e/{cast.event.id}/messages/{talk.id}", cast.attendee)
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_focused()
-    page.locator(".thread > .head .more summary").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Block Mvp Dealer")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Block Mvp Dealer")).to_be_hidden()
-    assert re.fullmatch(r".*summary.*", page.evaluate("document.activeElement.tagName").lower())

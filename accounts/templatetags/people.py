@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import formats, timezone
@@ -125,6 +126,18 @@ def exactly(value: str | datetime | None) -> str:
         return ""
     shown = exact(value)
     return format_html('<time datetime="{}" data-exact title="{}">{}</time>', parsed(value).isoformat(), shown, shown)
+
+
+@register.filter
+def exactly_in(value: str | datetime | None, zone: str) -> str:
+    """The exact time in the zone of the event, whoever reads it; in their own on hover."""
+    if not value:
+        return ""
+    local = timezone.localtime(parsed(value), ZoneInfo(zone))
+    shown = f"{formats.date_format(local, 'DATETIME_FORMAT')} {local.tzname()}"
+    return format_html(
+        '<time datetime="{}" data-fixed title="{}">{}</time>', parsed(value).isoformat(), exact(value), shown
+    )
 
 
 @register.filter

@@ -1,8 +1,13 @@
-"""What an organizer can do about texts that did not arrive."""
+"""What an organizer is told of texts that did not arrive, and of a broadcast that did not go out."""
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_lazy
+import re
+
+from django.utils.translation import gettext, gettext_lazy
+
+from broadcasts import publication
+from events import rules
 
 BY_REASON = {
     "opted_out": gettext_lazy("They said STOP and still read it in the app. Only they can undo it, by texting START."),
@@ -29,6 +34,29 @@ BY_CODE = {
     21614: gettext_lazy("The number takes no texts. Ask them for a mobile number."),
 }
 OTHERWISE = gettext_lazy("The provider could not deliver it. Your operator finds each of them in the ledger of texts.")
+
+# As its record has it; what the page says of it.
+CAUSES = {
+    publication.NOT_ALLOWED[rules.SUSPENDED]: gettext_lazy("Its sender was suspended in the event at that time."),
+    publication.NOT_ALLOWED[rules.MUTED]: gettext_lazy("Its sender was muted in the event at that time."),
+    publication.NOT_ALLOWED[rules.NOT_MEMBER]: gettext_lazy("Its sender was no member of the event any more."),
+    publication.NOT_ALLOWED[rules.ROLE]: gettext_lazy("Its sender's role did not allow it any more."),
+    publication.NOT_ALLOWED[rules.CONTENT_RULE]: gettext_lazy("A content rule of the event did not let its text pass."),
+    publication.MAINTENANCE: gettext_lazy("Writing was switched off for maintenance. Send it anew."),
+    publication.NOBODY: gettext_lazy("Nothing was there to publish it. Tell your operator, and send it anew."),
+    publication.FAULTS: gettext_lazy("It failed again and again. Tell your operator; the log says how."),
+}
+_RECORD = re.compile(r"Planned for \S+; (?:it was (\d+) min late and no longer valid: )?(.+)\.")
+
+
+def why(recorded: str | None) -> str:
+    """Why a broadcast did not go out. For when it was planned stands beside it."""
+    found = _RECORD.fullmatch(recorded or "")
+    if found is None:
+        return recorded or ""
+    late, cause = found.groups()
+    told = str(CAUSES.get(cause, cause))
+    return f"{gettext('It was %(n)s min late and no longer valid.') % {'n': late}} {told}" if late else told
 
 
 def on(row: dict) -> dict:

@@ -12,7 +12,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from accounts.pages.frame import for_people, key_of, new_key
-from accounts.templatetags.people import WORDS
 from api.errors import ApiError
 from api.fields import parse_id
 from api.inside import Refused, ask
@@ -75,7 +74,7 @@ def broadcast(request: HttpRequest, event_id: str, broadcast_id: str) -> HttpRes
     lost = statistics.failures(parse_id(found["message_id"])) if found["message_id"] and found["sms"] else []
     shown = place.of(
         request, event_id, "desk", part="broadcasts", one=found, failures=[advice.on(row) for row in lost],
-        key=new_key(), zone=place_zone(request, event_id), reason=WORDS.get(found["failure_reason"]),
+        key=new_key(), reason=advice.why(found["failure_reason"]),
         states=Broadcast.Status.values,
     )  # fmt: skip
     return render(request, "broadcasts/broadcast.html", shown)
@@ -136,10 +135,6 @@ def place_tags(request: HttpRequest, event_id: str) -> list[str]:
         return roster.tags_in_use(roster.access(UUID(event_id), by=request.user))
     except ApiError:
         return ask(request, "GET", f"/events/{event_id}")["tags"]
-
-
-def place_zone(request: HttpRequest, event_id: str) -> str:
-    return ask(request, "GET", f"/events/{event_id}")["timezone"]
 
 
 def _sum_up(broadcast: dict) -> None:

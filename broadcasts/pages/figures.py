@@ -11,7 +11,9 @@ from accounts.pages.frame import for_people
 from broadcasts import statistics
 from events.pages import place
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 220, 36, 24, 8
+HEIGHT, LEFT, BOTTOM, TOP = 220, 36, 24, 8
+# On a phone a chart is drawn anew: a wide one made small could not be read.
+WIDTHS = {"wide": 720, "narrow": 320}
 KINDS = ("direct", "channel", "announcement")
 
 
@@ -20,7 +22,8 @@ def figures(request: HttpRequest, event_id: str) -> HttpResponse:
     seat = statistics.access_statistics(UUID(event_id), by=request.user)
     found = statistics.of(seat)
     shown = place.of(
-        request, event_id, "desk", part="figures", found=found, chart=columns(found["days"]),
+        request, event_id, "desk", part="figures", found=found,
+        charts={name: columns(found["days"], width) for name, width in WIDTHS.items()},
         reads=[_share(row, "reads", "delivered") for row in found["broadcasts"]],
         texts=_shares(found["texts"]),
         readers=_percent(found["people"]["readers"], found["people"]["members"]),
@@ -29,10 +32,10 @@ def figures(request: HttpRequest, event_id: str) -> HttpResponse:
     return render(request, "broadcasts/figures.html", shown)
 
 
-def columns(days: list[dict]) -> dict:
+def columns(days: list[dict], width: int) -> dict:
     """Stacked columns, one for each day."""
     most = _round_up(max((sum(day[kind] for kind in KINDS) for day in days), default=0))
-    step = (WIDTH - LEFT) / max(len(days), 1)
+    step = (width - LEFT) / max(len(days), 1)
     inner = HEIGHT - BOTTOM - TOP
     shown = []
     for place_, day in enumerate(days):
@@ -48,14 +51,14 @@ def columns(days: list[dict]) -> dict:
             {**day, "parts": parts, "x": f"{x + step * 0.15:.1f}", "width": f"{step * 0.7:.1f}", "middle": middle}
         )
     ticks = [{"y": f"{HEIGHT - BOTTOM - inner * share:.1f}", "label": round(most * share)} for share in (0, 0.5, 1)]
-    return {"days": shown, "ticks": ticks, "width": WIDTH, "height": HEIGHT, "left": LEFT, "base": HEIGHT - 6}
+    return {"days": shown, "ticks": ticks, "width": width, "height": HEIGHT, "left": LEFT, "base": HEIGHT - 6}
 
 
 def _round_up(number: int) -> int:
-    """To something that halves well."""
-    step = 10 ** max(len(str(number)) - 1, 0)
-    rounded = -(-number // step) * step
-    return max(rounded + rounded % 2, 2)
+    """To something that halves well, and is not much more."""
+    step = 10 ** (len(str(number)) - 1)
+    tenths = (20, 40, 60, 80, 100) if step == 1 else (10, 12, 16, 20, 30, 40, 60, 80, 100)
+    return next(most for share in tenths if (most := share * step // 10) >= number)
 
 
 def _shares(texts: dict[str, int]) -> dict:

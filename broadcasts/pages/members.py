@@ -85,9 +85,9 @@ def _bring(request: HttpRequest, event_id: str, *, content: str, look=None, wron
     if look:
         shown |= {
             "left_out": _left_out(look),
-            "errors": [{**error, "detail": wording.of(error["detail"])} for error in look.refused],
+            "errors": [{name: wording.of(text) for name, text in error.items()} for error in look.refused],
             "counts": [(outcome, look.number(outcome)) for outcome in ("added", "changed", "unchanged")],
-            "rows": [row for row in look.rows if row.outcome != "unchanged"][:MOST_SHOWN],
+            "rows": [(wording.of(row.where), row) for row in look.rows if row.outcome != "unchanged"][:MOST_SHOWN],
         }
     return render(request, "broadcasts/bring.html", shown, status=422 if wrong else 200)
 

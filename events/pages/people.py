@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
@@ -13,15 +13,22 @@ from events.pages import place
 from events.rules import Role
 
 ADDRESS = "/e/{}/people"
+PAGE = 60
+MOST_OF_A_NAME = 100
 
 
 @for_people()
 def directory(request: HttpRequest, event_id: str) -> HttpResponse:
-    role = request.GET.get("role", "")
-    found = ask(request, "GET", f"/events/{event_id}/members", role=role, cursor=request.GET.get("cursor"), limit=60)
+    asked = {"role": request.GET.get("role", ""), "name": words_of(request.GET)}
+    found = ask(request, "GET", f"/events/{event_id}/members", **asked, cursor=request.GET.get("cursor"), limit=PAGE)
     blocked = {one["user"]["id"] for one in ask(request, "GET", "/blocks", limit=100)["items"]}
-    shown = place.of(request, event_id, "people", found=found, role=role, roles=Role.values, blocked=blocked)
+    shown = place.of(request, event_id, "people", found=found, asked=asked, roles=Role.values, blocked=blocked)
     return render(request, "events/people.html", shown)
+
+
+def words_of(given: QueryDict) -> str:
+    """What somebody is looked for by; a longer text is no name."""
+    return given.get("name", "").strip()[:MOST_OF_A_NAME]
 
 
 @for_people("POST")

@@ -218,5 +218,5 @@ ANEW = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("legacy", "0004_old_side"), ("messaging", "0016_in_line")]
+    dependencies = [("legacy", "0004_old_side"), ("messaging", "0018_in_line")]
     operations = ANEW + _counterparts.closed(FUNCTIONS)

@@ -1,4 +1,4 @@
-"""Conversations: the list of them, one with its messages, and a new one."""
+"""Conversations: the list of them, and one with its messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from events.pages import place
 from messaging import conversations
 
 PAGE = 40
-# How far somebody is looked for whom an address names: the directory leads here with their role.
-MOST_PAGES = 20
 
 
 @for_people()
 def threads(request: HttpRequest, event_id: str) -> HttpResponse:
-    return render(request, "messaging/threads.html", _shown(request, event_id))
+    return render(request, "messaging/threads.html", beside_list(request, event_id))
 
 
 @for_people("GET", "HEAD", "POST")
@@ -27,40 +25,7 @@ def thread(request: HttpRequest, event_id: str, conversation_id: str) -> HttpRes
     """One conversation; sending is a form. What was refused comes back with its text."""
     if request.method != "POST":
         return _thread(request, event_id, conversation_id)
-    content = request.POST.get("content", "")
-    try:
-        path = f"/conversations/{conversation_id}/messages"
-        ask(request, "POST", path, {"content": content}, key=key_of(request))
-    except Refused as refused:
-        return _thread(request, event_id, conversation_id, content=content, refused=refused)
-    return redirect(f"/e/{event_id}/messages/{conversation_id}#end")
-
-
-@for_people("GET", "HEAD", "POST")
-def new(request: HttpRequest, event_id: str) -> HttpResponse:
-    if request.method != "POST":
-        return _new(request, event_id)
-    to, content, title = request.POST.getlist("to"), request.POST.get("content", ""), request.POST.get("title", "")
-    body = {"recipient_id": to[0]} if len(to) == 1 else {"recipient_ids": to, **({"title": title} if title else {})}
-    try:
-        started = ask(
-            request, "POST", f"/events/{event_id}/conversations", {**body, "content": content}, key=key_of(request)
-        )
-    except Refused as refused:
-        if refused.code == "conversation_exists":
-            return _into_standing(request, event_id, refused.document["conversation_id"], content)
-        return _new(request, event_id, content=content, title=title, refused=refused)
-    return redirect(f"/e/{event_id}/messages/{started['conversation']['id']}")
-
-
-@for_people("POST")
-def invite(request: HttpRequest, event_id: str, conversation_id: str) -> HttpResponse:
-    try:
-        body = {"user_id": request.POST.get("user_id")}
-        ask(request, "POST", f"/conversations/{conversation_id}/participants", body, key=key_of(request))
-    except Refused as refused:
-        return _thread(request, event_id, conversation_id, group_refused=refused, refused_status=refused.status)
-    return redirect(f"/e/{event_id}/messages/{conversation_id}")
+    return send(request, event_id, conversation_id, request.POST.get("content", ""))
 
 
 @for_people("POST")
@@ -68,7 +33,7 @@ def take_out(request: HttpRequest, event_id: str, conversation_id: str) -> HttpR
     try:
         ask(request, "DELETE", f"/conversations/{conversation_id}/participants/{request.POST.get('user_id', '')}")
     except Refused as refused:
-        return _thread(request, event_id, conversation_id, group_refused=refused, refused_status=refused.status)
+        return group_refused(request, event_id, conversation_id, refused)
     return redirect(f"/e/{event_id}/messages/{conversation_id}")
 
 
@@ -78,14 +43,17 @@ def leave(request: HttpRequest, event_id: str, conversation_id: str) -> HttpResp
     return redirect(f"/e/{event_id}/messages")
 
 
-def _into_standing(request: HttpRequest, event_id: str, conversation_id: str, content: str) -> HttpResponse:
-    """Two people have one conversation: what was to begin it is said in it."""
+def send(request: HttpRequest, event_id: str, conversation_id: str, content: str) -> HttpResponse:
     try:
         path = f"/conversations/{conversation_id}/messages"
         ask(request, "POST", path, {"content": content}, key=key_of(request))
     except Refused as refused:
         return _thread(request, event_id, conversation_id, content=content, refused=refused)
     return redirect(f"/e/{event_id}/messages/{conversation_id}#end")
+
+
+def group_refused(request: HttpRequest, event_id: str, conversation_id: str, refused: Refused) -> HttpResponse:
+    return _thread(request, event_id, conversation_id, group_refused=refused, refused_status=refused.status)
 
 
 def _thread(request: HttpRequest, event_id: str, conversation_id: str, **shown) -> HttpResponse:
@@ -109,27 +77,18 @@ def _thread(request: HttpRequest, event_id: str, conversation_id: str, **shown) 
         "mine": str(request.user.id),
     }
     if conversation["kind"] == "group" and conversation["can_reply"]:
-        shown |= _of_maker(request, event_id, conversation)
+        # Only the maker of a group is shown how others come into it and out.
+        shown["is_maker"] = conversations.is_maker(parse_id(conversation["id"]), by=request.user)
     refused = shown.get("refused")
     return render(
         request,
         "messaging/thread.html",
-        _shown(request, event_id, **shown),
+        beside_list(request, event_id, **shown),
         status=refused.status if refused else shown.get("refused_status", 200),
     )
 
 
-def _of_maker(request: HttpRequest, event_id: str, conversation: dict) -> dict:
-    """What only the maker of a group is shown: whom they may take out, and whom they may let in."""
-    if not conversations.is_maker(parse_id(conversation["id"]), by=request.user):
-        return {}
-    inside = {person["user_id"] for person in conversation["participants"]}
-    members = _members(request, event_id, [], "")
-    invitable = [one for one in members if one["can_message"] and one["user_id"] not in inside]
-    return {"is_maker": True, "invitable": invitable}
-
-
-def _shown(request: HttpRequest, event_id: str, **shown) -> dict:
+def beside_list(request: HttpRequest, event_id: str, **shown) -> dict:
     path, cursor = "/conversations", request.GET.get("more")
     try:
         listed = ask(request, "GET", path, event=event_id, cursor=cursor, limit=40)
@@ -140,31 +99,6 @@ def _shown(request: HttpRequest, event_id: str, **shown) -> dict:
     for conversation in listed["items"]:
         named(conversation, request)
     return place.of(request, event_id, "messages", listed=listed, **shown)
-
-
-def _new(request: HttpRequest, event_id: str, **shown) -> HttpResponse:
-    given = request.POST if request.method == "POST" else request.GET
-    wanted = given.getlist("to")
-    members = _members(request, event_id, wanted, given.get("role", ""))
-    chosen = [one for one in members if one["user_id"] in wanted]
-    others = [one for one in members if one["can_message"]]
-    shown |= {"chosen": chosen, "others": others, "wanted": wanted, "key": new_key(), "is_group": len(chosen) != 1}
-    refused = shown.get("refused")
-    return render(
-        request, "messaging/new.html", _shown(request, event_id, **shown), status=refused.status if refused else 200
-    )
-
-
-def _members(request: HttpRequest, event_id: str, wanted: list[str], role: str) -> list[dict]:
-    """The first page of those who can be written to; further, until those are found whom the address names."""
-    members, cursor = [], None
-    for _ in range(MOST_PAGES):
-        page = ask(request, "GET", f"/events/{event_id}/members", cursor=cursor, limit=100, role=role)
-        members += page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None or {one["user_id"] for one in members}.issuperset(wanted):
-            break
-    return members
 
 
 def named(conversation: dict, request: HttpRequest) -> None:

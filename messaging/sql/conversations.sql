@@ -38,11 +38,23 @@ CROSS JOIN LATERAL (
         jsonb_build_object(
             'user_id', participant.user_id, 'name', person.name, 'avatar_url', person.avatar_url,
             'role', theirs.role, 'last_read_message_id', participant.read_message_id,
-            'last_read_at', to_char(participant.read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            'last_read_at', CASE WHEN participant.read_message_id IS NOT NULL
+                THEN to_char(participant.read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
         ) ORDER BY participant.joined_at, participant.id
     ) AS participants
     FROM (
-        SELECT there.user_id, there.read_message_id, there.read_at, there.joined_at, there.id
+        -- Up to where somebody has read: the newest message of which this person may know, as one may be held later.
+        SELECT there.user_id, coalesce((
+            SELECT marked.id FROM messaging_message marked
+            WHERE marked.id = there.read_message_id AND (marked.held_at IS NULL OR marked.sender_id = mine.user_id)
+        ), (
+            SELECT earlier.id FROM messaging_message earlier
+            WHERE earlier.conversation_id = page.id
+              AND (earlier.created_at, earlier.id) < (there.read_upto, there.read_message_id)
+              AND (earlier.held_at IS NULL OR earlier.sender_id = mine.user_id)
+            ORDER BY earlier.created_at DESC, earlier.id DESC
+            LIMIT 1
+        )) AS read_message_id, there.read_at, there.joined_at, there.id
         FROM messaging_participant there
         WHERE there.conversation_id = page.id
         UNION ALL

@@ -28,7 +28,15 @@ WITH message AS (
 , told AS (
     INSERT INTO messaging_logentry (kind, event_id, message_id, data)
     SELECT 'message.delivered', message.event_id, message.id,
-           jsonb_build_object('after', %(after)s::uuid, 'upto', (SELECT user_id FROM members ORDER BY user_id DESC LIMIT 1))
+           jsonb_strip_nulls(jsonb_build_object(
+               'after', %(after)s::uuid, 'upto', (SELECT user_id FROM members ORDER BY user_id DESC LIMIT 1),
+               -- As it stood when it was published, by logentry_message.
+               'models', (
+                   SELECT created.data -> 'models' FROM messaging_logentry created
+                   WHERE created.message_id = message.id AND created.kind = 'message.created'
+                   ORDER BY created.id LIMIT 1
+               )
+           ))
     FROM message WHERE EXISTS (SELECT FROM handed)
 )
 SELECT (SELECT user_id FROM members ORDER BY user_id DESC LIMIT 1) AS upto,

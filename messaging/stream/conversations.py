@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from messaging import reads, shapes
-from messaging.stream import frames, notices
+from messaging.sql import statement
+from messaging.stream import frames
 from messaging.stream.entries import Entry
 from messaging.stream.telling import Answered, Ask, Rows, Told
 
@@ -36,13 +37,31 @@ def _shown(entry: Entry, person: str, rows: Rows) -> Iterator[Told]:
 
 
 def read(entries: Sequence[Entry], listeners: Collection[str]) -> Iterable[Answered]:
-    return notices.to_present(entries, listeners, _marker)
+    """To who takes part, with the message that each of them may know of."""
+    pairs = [(number, who) for number, entry in enumerate(entries) for who in entry.candidates(listeners)]
+    if not pairs:
+        return []
+    named = [
+        (number, entries[number].event_id, entries[number].conversation_id, entries[number].data["message_id"], who)
+        for number, who in pairs
+    ]
+    values = [list(column) for column in zip(*named, strict=True)]
+    return [(Ask((statement("stream_markers"), values)), partial(_marked, entries))]
 
 
-def _marker(entry: Entry) -> Iterator[dict]:
-    yield {
+def _marked(entries: Sequence[Entry], rows: Rows) -> Iterator[Told]:
+    people: dict[tuple[int, str], list[str]] = {}
+    for number, person, message_id in rows:
+        people.setdefault((number, message_id), []).append(person)
+    for (number, message_id), hearers in people.items():
+        entry = entries[number]
+        yield Told(entry, 0, frames.event(entry.kind, _marker(entry, message_id)), hearers)
+
+
+def _marker(entry: Entry, message_id: str) -> dict:
+    return {
         "conversation_id": entry.conversation_id,
         "user_id": entry.data["user_id"],
-        "message_id": entry.data["message_id"],
+        "message_id": message_id,
         "read_at": datetime.fromisoformat(entry.data["read_at"]).astimezone(UTC),
     }

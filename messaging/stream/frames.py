@@ -10,7 +10,8 @@ from messaging.stream.places import Place
 MEDIA_TYPE = "text/event-stream"
 # After how many milliseconds a client that was cut comes again.
 RETRY_MS = 2000
-RESET = "reset"
+# What no row of the log becomes.
+TYPING, RESET = "typing", "reset"
 
 
 def event(kind: str, data: Any) -> bytes:

@@ -22,7 +22,6 @@ from messaging.stream.hub import Hub
 
 logger = logging.getLogger("callboard.stream")
 
-KIND = "typing"
 PATIENCE_SECONDS = 3
 PAUSE_SECONDS = 1
 MOST_WAITING = 1000
@@ -98,7 +97,7 @@ class Signals:
         for number, person in others:
             hearers.setdefault(number, []).append(person)
         for number in allowed & hearers.keys():
-            chunk = frames.chunk(frames.event(KIND, signals[number]._asdict()))
+            chunk = frames.chunk(frames.event(frames.TYPING, signals[number]._asdict()))
             for listener in self._listeners(hearers[number]):
                 listener.write(chunk)
 

@@ -52,6 +52,10 @@ def register(kind: Kind, *names: str) -> None:
         _kinds[name] = kind
 
 
+def registered() -> Collection[str]:
+    return _kinds.keys()
+
+
 def tell(entries: Sequence[Entry], listeners: Collection[str]) -> Telling:
     """The events of these rows for these people, in the order of the log; one round trip, or none."""
     answered = [one for kind, rows in _by_kind(entries).items() for one in kind(rows, listeners)]

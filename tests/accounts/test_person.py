@@ -443,6 +443,17 @@ def test_the_command_erases_only_when_it_is_told_to(person):
         call_command("person", "export", f"{CANARY}_username", stdout=out)
 
 
+def test_events_that_they_alone_organize_are_named_before_and_after(person, cast):
+    out = StringIO()
+    call_command("person", "erase", str(person.id), stdout=out)
+    assert "Nobody else" not in out.getvalue()
+    cast.event.memberships.filter(user=cast.organizer).update(role="attendee")
+    for options in ([], ["--yes"]):
+        call_command("person", "erase", str(person.id), *options, stdout=out)
+        assert f"Nobody else organizes “{cast.event.name}”" in out.getvalue()
+        out.truncate(0)
+
+
 def test_who_could_be_two_people_is_not_chosen_for_the_operator(cast):
     make_user(str(cast.dealer.id))
     for deed in (["export"], ["erase", "--yes"]):

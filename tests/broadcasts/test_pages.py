@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from django.utils.html import escape
 
 from accounts.models import User
-from broadcasts import statistics
+from broadcasts import publication, statistics
 from broadcasts.models import Broadcast
+from events import roster
 from events.models import Membership
 from messaging import conversations, feed
 from messaging.models import Delivery
@@ -63,6 +65,10 @@ def test_later_is_meant_in_the_zone_of_the_event(cast, desk, organizer):
     organizer.post(f"{desk}/compose", content="Soon", when="later", send_at=local, step="send")
     made = Broadcast.objects.get()
     assert made.send_at == datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    # And told in it, also to somebody elsewhere.
+    organizer.client.cookies["callboard_zone"] = "America/New_York"
+    page = organizer.get(f"{desk}/broadcasts/{made.id}")
+    assert re.search(rf"<dt>Goes out at</dt><dd><time [^>]*data-fixed[^>]*>[^<]*{local[-5:]} CES?T</time>", page)
     organizer.post(f"{desk}/broadcasts/{made.id}/cancel")
     made.refresh_from_db()
     assert (made.status, used(cast.organizer)) == ("cancelled", 0)
@@ -149,6 +155,48 @@ def test_members_are_brought_in_after_a_look(cast, desk, organizer):
     assert organizer.address == f"{desk}/members"
     assert "Brought in: 1 new, 0 changed, 1 refused." in organizer.page
     assert Membership.objects.get(user__username="new").tags == ["hall-a"]
+
+
+WRONG_LINES = """username,name,phone,role,tags
+ä,Zoë,,attendee,
+one,"Two
+lines",,attendee,
+two,,12345,attendee,
+three,,+999 123456789,attendee,
+four,,+49 1,attendee,
+five,,,boss,
+six,,,,
+,,,attendee,
+seven,,,attendee,{long}
+eight,,,attendee,,too many
+nine,Nine,+4915112345678,attendee,
+nine,Other,,attendee,
+ten,,+4915112345678,attendee,
+eleven,"a\u202eb",,attendee,
+removed,,,attendee,
+organizer,,,attendee,
+"""
+
+
+def test_all_that_is_wrong_with_a_file_is_told_in_the_language_of_the_page(cast, desk):
+    visitor = Visitor(cast.organizer, accept_language="de")
+    visitor.get(f"{desk}/members/bring")
+    content = WRONG_LINES.replace("{long}", "x" * 51)
+    page = visitor.post(f"{desk}/members/bring", content=content, step="look")
+    told = re.findall(r"<li><code>([^<]+)</code> ([^<]+)</li>", page)
+    refused = roster.look(roster.access(cast.event.id, by=cast.organizer), content.encode()).refused
+    assert len(told) >= 15
+    assert all(place.startswith("Zeile ") for place, _ in told)
+    assert {detail for _, detail in told} & {escape(error["detail"]) for error in refused} == set()
+
+
+def test_why_a_broadcast_did_not_go_out_is_told_with_what_to_do(cast, desk):
+    waiting = schedule(cast)
+    publication.give_up(waiting, "expire", f"it was 12 min late and no longer valid: {publication.NOBODY}")
+    page = Visitor(cast.organizer, accept_language="de").get(f"{desk}/broadcasts/{waiting.id}")
+    assert "12 Min. zu spät" in page
+    assert publication.NOBODY not in page
+    assert "Planned for" not in page
 
 
 def test_a_spreadsheet_that_parts_its_cells_by_semicolons_is_read(cast, desk, organizer):

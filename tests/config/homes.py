@@ -18,7 +18,9 @@ import sys
 from config import home, servers
 with servers.in_use(make=True):
     print("up", flush=True)
-    sys.stdin.read()
+    for _ in sys.stdin:
+        servers.keep_up()
+        print("looked after", flush=True)
 """
 STATUS = """
 from config import embedded_postgres, embedded_redis
@@ -72,6 +74,13 @@ class Home:
         return user
 
     @staticmethod
+    def look_after(user: subprocess.Popen) -> None:
+        """As script/server does every second."""
+        user.stdin.write("\n")
+        user.stdin.flush()
+        assert user.stdout.readline() == "looked after\n"
+
+    @staticmethod
     def leave(user: subprocess.Popen) -> int:
         user.stdin.close()
         return user.wait(SECONDS)
@@ -97,6 +106,9 @@ class Home:
         for user in self.users:
             user.kill()
             user.wait()
+        self.kill_servers()
+
+    def kill_servers(self) -> None:
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

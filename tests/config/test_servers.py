@@ -110,7 +110,7 @@ def test_everything_starts_again_after_kill_9_of_everything(make_home):
     assert home.processes() == []
 
 
-def test_servers_left_by_a_killed_user_are_taken_over(make_home):
+def test_servers_left_by_a_killed_user_are_taken_over_and_started_again_when_killed(make_home):
     home = make_home()
     left = home.use()
     left.kill()
@@ -119,6 +119,13 @@ def test_servers_left_by_a_killed_user_are_taken_over(make_home):
     assert home.status() == "True True"
     user = home.use()
     assert set(home.processes()) & set(before)
+    home.look_after(user)
+    assert set(home.processes()) & set(before)
+    home.query("CREATE TABLE kept AS SELECT 42 AS answer")
+    home.kill_servers()
+    home.look_after(user)
+    assert home.status() == "True True"
+    assert home.query("SELECT answer FROM kept") == "42"
     home.leave(user)
     assert home.processes() == []
 

@@ -193,6 +193,18 @@ def test_new_recovery_codes_end_the_old(moderator):
         second_factor.verify(moderator, codes[1], address="here")
 
 
+def test_codes_are_limited_by_the_day(settings, moderator):
+    client, codes = set_up(moderator)
+    # One of the day was the first code of the authenticator.
+    settings.LOGIN_LIMIT_PER_ACCOUNT, settings.CODE_LIMIT_PER_DAY = 1000, 4
+    guesser = sign_in(moderator)
+    for _ in range(3):
+        assert "does not fit" in guesser.post("/admin/second-factor/", {"code": "000000"}).content.decode()
+    refused = guesser.post("/admin/second-factor/", {"code": codes[0]})
+    assert "Too many attempts. Wait 24 hours." in refused.content.decode()
+    assert guesser.get("/admin/")["Location"].startswith("/admin/second-factor/")
+
+
 def test_the_demo_asks_for_none(settings, moderator):
     settings.SECOND_FACTOR = False
     assert sign_in(moderator).get("/admin/").status_code == 200

@@ -71,6 +71,40 @@ def test_role_filters(cast, api):
     assert sorted(members(api(cast.attendee), cast, "?role=attendee")) == ["attendee", "attendee_2"]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("attendee", ["attendee", "attendee_2"]),
+        ("DEAL", ["dealer", "mvp_dealer"]),
+        ("dealer%20mvp", ["mvp_dealer"]),
+        ("attendee&role=dealer", []),
+        # A sign that means something to the database means itself here.
+        ("%25", []),
+        ("_", []),
+        # Usernames are not what people are called: this one is in none of their names.
+        ("attendee_2", []),
+    ],
+)
+def test_name_filters_by_its_words(cast, api, words, expected):
+    assert sorted(members(api(cast.attendee), cast, f"?name={words}")) == expected
+
+
+def test_people_are_named_by_their_ids(cast, api):
+    ids = f"{cast.dealer.id},{cast.attendee.id},{cast.removed.id},{cast.stranger.id}"
+    assert sorted(members(api(cast.attendee), cast, f"?user_id={ids}")) == ["attendee", "dealer"]
+
+
+@pytest.mark.parametrize("query", ["name=", "name=%20", "name=" + "x" * 101, "name=%00", "user_id=", "user_id=me"])
+def test_wrong_filter_is_refused(cast, api, refused, query):
+    body = refused(api(cast.attendee).get(f"/events/{cast.event.id}/members?{query}"), 400, "validation_error")
+    assert [error["pointer"] for error in body["errors"]] == ["?" + query.partition("=")[0]]
+
+
+def test_more_people_than_a_page_holds_are_not_named_at_once(cast, api, refused):
+    query = "user_id=" + ",".join([str(cast.dealer.id)] * 101)
+    refused(api(cast.attendee).get(f"/events/{cast.event.id}/members?{query}"), 400, "validation_error")
+
+
 @pytest.mark.parametrize("role", ["guest", "", "Attendee"])
 def test_unknown_role_is_refused(cast, api, refused, role):
     answer = api(cast.attendee).get(f"/events/{cast.event.id}/members?role={role}")

@@ -261,6 +261,24 @@ def test_a_held_last_message_is_its_senders_alone(cast, api, direct):
     assert (theirs["content"], theirs["is_held"]) == ("Hello", False)
 
 
+def test_a_marker_stands_at_the_newest_message_that_one_may_know_of(cast, api, direct):
+    """It was read, and held after that."""
+    (hello,) = direct.messages.all()
+    later = said(direct, cast.attendee)
+    conversations.mark_read(direct.id, later.id, by=cast.attendee)
+
+    conversations.mark_read(direct.id, hello.id, by=cast.mvp_dealer)
+
+    def stand(who: str) -> list[tuple]:
+        people = shown(cast, api, direct, who)["participants"]
+        return [(one["last_read_message_id"], one["last_read_at"] is not None) for one in people]
+
+    assert stand("attendee") == stand("mvp_dealer") == [(str(hello.id), True), (str(later.id), True)]
+    Message.objects.update(held_at=timezone.now())
+    assert stand("attendee") == [(None, False), (str(later.id), True)]
+    assert stand("mvp_dealer") == [(str(hello.id), True), (str(hello.id), True)]
+
+
 def test_where_all_is_held_there_is_no_last_message(cast, api, direct):
     Message.objects.update(held_at=timezone.now())
     assert shown(cast, api, direct)["last_message"] is None

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from events.models import Block, HelpRequest
+from accounts.models import User
+from events.models import Block, HelpRequest, Membership
 from messaging import conversations, publishing
 from messaging.models import Conversation, FeedMarker, Message
 from moderation.models import Report
@@ -123,9 +124,9 @@ def test_a_conversation_begins_from_the_directory(cast):
     page = visitor.get(at(cast, "/people"))
     # By the table, to MVP dealers alone.
     assert re.findall(r'href="(/e/[^"]+/messages/new\?[^"]+)"', page) == [
-        f"/e/{cast.event.id}/messages/new?to={cast.mvp_dealer.id}&amp;role=mvp_dealer"
+        f"/e/{cast.event.id}/messages/new?to={cast.mvp_dealer.id}"
     ]
-    visitor.get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}&role=mvp_dealer"))
+    visitor.get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}"))
     visitor.post(at(cast, "/messages/new"), content="Do you have number 58?")
     assert "Do you have number 58?" in visitor.page
     assert Conversation.objects.get().kind == "direct"
@@ -146,13 +147,17 @@ def test_a_group_is_made_and_left(cast):
     visitor.post(at(cast, "/messages/new"), to=to, title="Crew", content="Welcome")
     group = Conversation.objects.get()
     assert (group.kind, group.title, group.participants.count()) == ("group", "Crew", 3)
-    visitor.post(at(cast, f"/messages/{group.id}/invite"), user_id=str(cast.moderator.id))
+    page = visitor.get(at(cast, f"/messages/{group.id}/invite?name=moder"))
+    assert re.findall(r'name="user_id" value="([^"]+)"', page) == [str(cast.moderator.id)]
+    visitor.post(at(cast, f"/messages/{group.id}/invite"))
     assert group.participants.count() == 4
     visitor.post(at(cast, f"/messages/{group.id}/take-out"), user_id=str(cast.attendee.id))
     assert not group.participants.filter(user=cast.attendee).exists()
     # Of the others nobody is shown what its maker may do, and who does it all the same is refused.
     other = Visitor(cast.moderator)
-    page = other.get(at(cast, f"/messages/{group.id}"))
+    other.get(at(cast, f"/messages/{group.id}/invite"))
+    assert other.address == at(cast, f"/messages/{group.id}")
+    page = other.page
     assert "/take-out" not in page
     assert "/invite" not in page
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
@@ -162,6 +167,55 @@ def test_a_group_is_made_and_left(cast):
     assert group.participants.filter(user=cast.dealer).exists()
     visitor.post(at(cast, f"/messages/{group.id}/leave"))
     assert not group.participants.filter(user=cast.organizer).exists()
+
+
+def crowd(cast, number: int, name: str = "Visitor", role: str = "attendee") -> list:
+    """People who came after everybody else."""
+    people = [User(username=f"{name}{n:03}".lower(), name=f"{name} {n:03}", password="!") for n in range(number)]
+    User.objects.bulk_create(people)
+    Membership.objects.bulk_create(Membership(event=cast.event, user=person, role=role) for person in people)
+    return people
+
+
+def test_the_directory_is_searched_and_walked(cast):
+    crowd(cast, 70)
+    visitor = Visitor(cast.attendee)
+    page = visitor.get(at(cast, "/people?name=visitor"))
+    assert page.count("<strong>Visitor") == 60
+    further = re.search(r'href="([^"]+cursor=[^"]+)"', page)[1].replace("&amp;", "&")
+    assert visitor.get(at(cast, "/people" + further)).count("<strong>Visitor") == 10
+    page = visitor.get(at(cast, "/people?name=mvp+dealer&role="))
+    assert re.findall(r'class="who"><strong>([^<]+)', page) == ["Mvp Dealer"]
+    assert "Nobody here is called “Xerxes &lt;b&gt;”." in visitor.get(at(cast, "/people?name=Xerxes+<b>"))
+    visitor.get(at(cast, "/people?name=%00"))
+    assert visitor.status == 400
+
+
+def test_people_for_a_group_are_found_by_name_and_those_chosen_stay(cast):
+    crowd(cast, 130)
+    visitor, address = Visitor(cast.organizer), at(cast, "/messages/new")
+
+    def offered() -> list[str]:
+        return re.findall(r'name="to" value="([^"]+)"', visitor.page)
+
+    visitor.get(address)
+    assert len(offered()) == 50
+    more = re.search(r'name="more" value="([^"]+)"', visitor.page)[1]
+    visitor.post(address, to=[str(cast.dealer.id)], more=more, content="Kept", title="Crew")
+    # The next ones, with who was chosen before, and what was written.
+    assert (len(offered()), f'value="{cast.dealer.id}" checked' in visitor.page) == (51, True)
+    assert (">Kept</textarea>" in visitor.page, 'value="Crew"' in visitor.page) == (True, True)
+    visitor.post(address, to=[str(cast.dealer.id)], find="", name="attendee 2", content="Kept")
+    assert offered() == [str(cast.dealer.id), str(cast.attendee_2.id)]
+    assert not Conversation.objects.exists()
+    visitor.post(address, to=offered(), title="Crew", content="Kept")
+    assert Conversation.objects.get().participants.count() == 3
+
+
+def test_who_may_write_to_few_finds_them_among_many(cast):
+    crowd(cast, 60)
+    page = Visitor(cast.attendee).get(at(cast, "/messages/new"))
+    assert re.findall(r'name="to" value="([^"]+)"', page) == [str(cast.mvp_dealer.id)]
 
 
 def test_a_role_that_is_not_allowed_is_refused_by_the_api_itself(cast):
@@ -205,13 +259,13 @@ def test_a_message_is_reported_once(cast, direct):
     visitor = Visitor(cast.attendee)
     address = at(cast, f"/report/{theirs.id}")
     visitor.get(address)
-    assert "This is not" not in visitor.post(address, reason="scam", details="Asked for money")
+    assert 'role="alert"' not in visitor.post(address, reason="scam", details="Asked for money")
     report = Report.objects.get()
     assert (report.reason, report.details, report.reporter_id) == ("scam", "Asked for money", cast.attendee.id)
     visitor.get(address)
     page = visitor.post(address, reason="spam")
     assert visitor.status == 409
-    assert "changed in the meantime" in page
+    assert re.search(r'role="alert">This has changed in the meantime\.', page)
     assert Report.objects.count() == 1
 
 

@@ -191,6 +191,27 @@ def test_a_marker_that_moves_is_told_once(cast, direct):
     assert (told.data["user_id"], told.data["message_id"]) == (str(cast.attendee.id), str(message.id))
 
 
+def test_who_marks_their_own_held_message_has_read_up_to_what_is_before_it(cast, api, direct):
+    """Nobody else may know that there is one: neither by its id, nor by the time."""
+    (hello,) = direct.messages.all()
+    held = said(direct, cast.mvp_dealer)
+    Message.objects.filter(id=held.id).update(held_at=timezone.now())
+    conversations.mark_read(direct.id, held.id, by=cast.mvp_dealer)
+    stands = marker(direct, cast.mvp_dealer)
+    assert (stands.read_message_id, stands.read_upto) == (hello.id, hello.created_at)
+    conversations.mark_read(direct.id, held.id, by=cast.mvp_dealer)
+    assert marker(direct, cast.mvp_dealer).read_at == stands.read_at
+    assert LogEntry.objects.get(kind="conversation.read").data["message_id"] == str(hello.id)
+
+
+def test_where_all_is_held_there_is_nothing_to_mark(cast, api, direct):
+    Message.objects.update(held_at=timezone.now())
+    answer = api(cast.mvp_dealer).post(f"/conversations/{direct.id}/read", {"message_id": str(direct.last_message_id)})
+    assert answer.status_code == 204
+    assert marker(direct, cast.mvp_dealer).read_message_id is None
+    assert not LogEntry.objects.filter(kind="conversation.read").exists()
+
+
 def test_a_message_of_elsewhere_or_held_is_not_found_there(cast, api, denied, direct, group):
     elsewhere = group.messages.get()
     held = said(direct, cast.mvp_dealer)

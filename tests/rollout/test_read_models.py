@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, close_old_connections, connection, transaction
 
 from accounts.models import AuditEntry
@@ -35,6 +36,45 @@ def test_under_v2_everyone_reads_by_v2_whatever_the_flag_says(cast, flag):
     assert read_models.swap("v2") is True
     assert read_models.live() == "v2"
     assert [read_model(cast.event, person) for person in (cast.attendee, cast.stranger)] == ["v2", "v2"]
+
+
+def as_it_stood(cursor, standing: str, event, people: list[UUID]) -> list[str]:
+    cursor.execute(
+        "SELECT rollout_read_model_as_it_stood(%s::jsonb, %s, person) FROM unnest(%s::uuid[]) AS person",
+        [standing, event.id, people],
+    )
+    return [model for (model,) in cursor.fetchall()]
+
+
+def test_how_it_stood_is_kept_for_everybody_whatever_comes_after(cast, flag):
+    group = Group.objects.create(name="Testers")
+    cast.dealer.groups.add(group)
+    people = [cast.attendee.id, cast.attendee_2.id, cast.dealer.id, cast.staff.id, *(uuid4() for _ in range(200))]
+    given = [
+        {},
+        {"percent": "12.5"},
+        {"percent": 0, "users": [cast.attendee], "groups": [group]},
+        {"staff": True, "users": [], "groups": []},
+        {"percent": 100},
+        {"percent": 30, "everyone": False},
+        {"everyone": True},
+        {"everyone": None, "percent": 0, "staff": False, "authenticated": True},
+    ]
+    stood = []
+    with connection.cursor() as cursor:
+        for values in given:
+            flag(**values)
+            cursor.execute(
+                "SELECT rollout_standing()::text, array_agg(rollout_read_model(%s, person) ORDER BY place)"
+                " FROM unnest(%s::uuid[]) WITH ORDINALITY AS person (person, place)",
+                [cast.event.id, people],
+            )
+            stood.append(cursor.fetchone())
+        read_models.swap("v2")
+        for standing, models in stood:
+            assert as_it_stood(cursor, standing, cast.event, people) == models
+        assert as_it_stood(cursor, None, cast.event, people[:1]) == [None]
+    assert {tuple(sorted(set(models))) for _, models in stood} == {("v1",), ("v1", "v2"), ("v2",)}
 
 
 def test_swapping_to_v1_puts_the_flag_to_nought_in_the_same_transaction(cast, flag):

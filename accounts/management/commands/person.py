@@ -47,6 +47,8 @@ class Command(BaseCommand):
             write("\n}\n")
 
     def _erase(self, user: User, options: dict) -> None:
+        for said in personal.left_alone(user):
+            self.stdout.write(self.style.WARNING(said))
         if not options["yes"]:
             self.stdout.write(f"This would erase {user.id} ({user.username}) for good. Repeat it with --yes.")
             return

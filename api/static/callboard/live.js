@@ -28,7 +28,7 @@ export class Problem extends Error {
 
   // In the reader's language where it is one that a page expects.
   get told() {
-    if (this.errors?.length) return this.errors[0].detail;
+    if (this.errors?.length) return lang === "en" ? this.errors[0].detail : say("validation_error");
     return [this.reason, this.code].filter(knows).map((name) => say(name))[0] ?? this.message;
   }
 }
@@ -83,7 +83,8 @@ export function showTimes(within = document) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const exact = whole.format(moment);
-    const shown = "exact" in time.dataset ? exact : relative(moment);
+    // Of a broadcast the time is the event's own.
+    const shown = "fixed" in time.dataset ? time.textContent : "exact" in time.dataset ? exact : relative(moment);
     if (time.title !== exact) time.title = exact;
     if (time.textContent !== shown) time.textContent = shown;
   }

@@ -38,6 +38,13 @@ function compose() {
 
   let asking = null;
   let asked = 0;
+  let recipients = null;
+
+  function nameButton() {
+    if (recipients === null) return;
+    const isLater = new FormData(form).get("when") === "later";
+    part("send").textContent = words[isLater ? "schedule" : "send"].replace("{n}", recipients);
+  }
 
   async function look() {
     const body = order();
@@ -57,8 +64,8 @@ function compose() {
         );
         return row;
       }));
-      const isLater = new FormData(form).get("when") === "later";
-      part("send").textContent = words[isLater ? "schedule" : "send"].replace("{n}", found.recipients);
+      recipients = found.recipients;
+      nameButton();
     } catch (problem) {
       if (mine === asked) part("trouble").textContent = problem.told ?? "";
     }
@@ -66,6 +73,7 @@ function compose() {
 
   function changed() {
     sample(order());
+    nameButton();
     clearTimeout(asking);
     asking = setTimeout(look, 350);
   }

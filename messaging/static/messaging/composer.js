@@ -1,12 +1,20 @@
 // Writing: a draft survives a reload; what is sent stands at once, and is tried again with the key that it had first.
 
-import { call, me, newKey, Problem, say } from "../callboard/live.js";
+import { call, eventId, me, newKey, Problem, say } from "../callboard/live.js";
 
 const MOST = 1000;
 const kept = {
   read: (name, otherwise) => JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise,
   write: (name, value) => (value.length ? localStorage.setItem(name, JSON.stringify(value)) : localStorage.removeItem(name)),
 };
+
+// Of a conversation that is still to begin, what is written in its first message.
+export function keepDraft(field) {
+  const name = `draft:${me}:new:${eventId}`;
+  if (!field.value) field.value = kept.read(name, "");
+  field.addEventListener("input", () => kept.write(name, field.value));
+  field.form.addEventListener("submit", ({ submitter }) => submitter?.formNoValidate || kept.write(name, ""));
+}
 
 export function begin({ id, list, made, add, toEnd, group }) {
   const form = document.getElementById("composer");

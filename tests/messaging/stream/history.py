@@ -114,8 +114,7 @@ def compare(followers: Collection[Follower]) -> Findings:
     return found
 
 
-def have_all(followers: Iterable[Follower]) -> bool:
-    of = meant()
+def have_all(followers: Iterable[Follower], of: dict[str, set[str]]) -> bool:
     return all(of.get(one.person, set()) <= one.heard().keys() for one in followers)
 
 

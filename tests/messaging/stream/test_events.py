@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
 from broadcasts import fanout, orders
 from broadcasts.orders import Order
 from events.access import access_event
-from messaging import conversations, messages
+from messaging import conversations, messages, publishing
+from messaging.models import LogEntry, Message, Text
 from moderation import reports
 from rollout import read_models
+from tests.conftest import join, make_user
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,6 +102,16 @@ def test_a_marker_is_told_to_all_who_take_part(talk, cast, api, listen):
             }
         ]
     assert stranger.events == []
+    # Held after it was read: whoever comes back is told as the conversation shows it to them.
+    said = conversations.send(talk.id, "Hold this", by=cast.mvp_dealer)
+    conversations.mark_read(talk.id, said.id, by=cast.mvp_dealer)
+    Message.objects.filter(id=said.id).update(held_at=timezone.now())
+    for person, stream, shown in zip((cast.attendee, cast.mvp_dealer), streams, (talk.last_id, said.id), strict=True):
+        back = listen(person, last_id=stream.events[0].id)
+        back.wait_for(lambda one: one.of("conversation.read"))
+        assert back.of("conversation.read")[0]["message_id"] == str(shown)
+        people = api(person).get(f"/conversations/{talk.id}").json()["participants"]
+        assert people[0]["last_read_message_id"] == str(shown)
 
 
 def test_typing_is_told_to_the_others_and_has_no_id(talk, cast, listen):
@@ -114,29 +130,67 @@ def test_typing_is_told_to_the_others_and_has_no_id(talk, cast, listen):
     assert mine.events == stranger.events == []
 
 
-def test_progress_is_told_to_its_author_and_equals_the_broadcast(cast, api, listen):
+def test_progress_is_told_to_its_author_twice_a_second_at_most(cast, api, listen, settings, monkeypatch):
+    """With a second of a fiftieth. By the times that the database gave: no three of them within one."""
+    second = timedelta(seconds=0.02)
+    monkeypatch.setattr(fanout, "TELL_SECONDS", second.total_seconds())
+    settings.BROADCAST_BATCH = 1
+    for number in range(40):
+        join(cast.event, make_user(f"person_{number}"))
     author, other = listen(cast.organizer), listen(cast.moderator)
     seat, order = access_event(cast.event.id, by=cast.organizer), Order(kind="announcement", content="Doors")
     made = orders.accept(seat, order, by=cast.organizer)
     fanout.run(made.id)
     author.wait_for(lambda one: any(data["status"] == "published" for data in one.of("broadcast.progress")))
     shown = api(cast.organizer).get(f"/broadcasts/{made.id}").json()
-    assert author.of("broadcast.progress")[-1] == {
+    told = list(LogEntry.objects.filter(kind="broadcast.progress").order_by("id"))
+    assert author.of("broadcast.progress") == [entry.data for entry in told]
+    assert told[-1].data == {
         "broadcast_id": str(made.id),
         **{name: shown[name] for name in ("status", "progress", "failure_reason")},
     }
+    assert len(told) > 2
+    assert all(third.created_at - first.created_at >= second for first, third in zip(told, told[2:], strict=False))
     other.wait_for_words("Doors")
     assert other.of("broadcast.progress") == []
+
+
+def test_what_became_of_a_text_is_told_to_who_sent_it(cast, api, listen):
+    User.objects.filter(id=cast.attendee.id).update(phone="+4915112345601")
+    sender, reader = listen(cast.organizer), listen(cast.attendee)
+    message = publishing.publish(
+        by=cast.organizer, event_id=cast.event.id, message_type="announcement", content="Doors", roles=["attendee"]
+    )
+    publishing.deliver(message, is_texted=True)
+    text = Text.objects.filter(message_id=message.id, user_id=cast.attendee.id)
+    for number, state in enumerate(("sent", "delivered"), 1):
+        text.update(state=state, sid="SM" + "0" * 32)
+        sender.wait_for(lambda one, number=number: len(one.of("delivery.updated")) == number)
+        assert sender.of("delivery.updated")[-1] == {
+            "message_id": str(message.id),
+            "user_id": str(cast.attendee.id),
+            "delivery_status": state,
+        }
+        shown = api(cast.attendee).get(f"/events/{cast.event.id}/feed").json()["items"][0]
+        assert shown["delivery_status"] == state
+    reader.wait_for_words("Doors")
+    assert reader.of("delivery.updated") == []
 
 
 def test_a_report_is_told_to_its_reporter_alone(talk, cast, api, listen):
     made = reports.report(talk.last_id, reason="spam", by=cast.attendee)
     reporter, accused, moderator = listen(cast.attendee), listen(cast.mvp_dealer), listen(cast.moderator)
-    api(cast.moderator).post(f"/moderation/reports/{made.id}/claim")
+    case = api(cast.moderator).post(f"/moderation/reports/{made.id}/claim").json()
     reporter.wait_for(lambda one: one.of("report.updated"))
     shown = api(cast.attendee).get("/reports").json()["items"]
     assert reporter.of("report.updated") == [{"report": shown[0]}]
-    assert shown[0]["status"] == "reviewed"
+    assert (shown[0]["status"], shown[0]["outcome"]) == ("reviewed", None)
+    order = {"decision": "dismissed", "actions": [], "note": "Fine.", "version": case["version"]}
+    api(cast.moderator).post(f"/moderation/reports/{made.id}/decide", order)
+    reporter.wait_for(lambda one: len(one.of("report.updated")) == 2)
+    shown = api(cast.attendee).get("/reports").json()["items"]
+    assert reporter.of("report.updated")[1] == {"report": shown[0]}
+    assert shown[0]["outcome"] == "dismissed"
     assert accused.events == moderator.events == []
 
 

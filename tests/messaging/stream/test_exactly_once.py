@@ -9,7 +9,6 @@ import random
 import tempfile
 import threading
 import time
-from contextlib import suppress
 
 import pytest
 import redis
@@ -30,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
 CLIENTS, PEOPLE, WRITERS = 100, 20, 4
-ROUNDS = 40 if IS_LONG else 3
+ROUNDS = 40 if IS_LONG else 2
 SLOW = 3
 CONSTANTS = ("listeners.MOST_UNREAD = 20_000", "hub.MOST_KEPT = 60", "catching_up.MOST_AT_ONCE = 20")
 
@@ -43,12 +42,17 @@ class Place:
         self.redis = Redis(folder)
         self.stream: StreamProcess | None = None
 
+    def _begin_stream(self) -> None:
+        self.stream = StreamProcess(*CONSTANTS, port=self.port, REDIS_URL=self.redis.url)
+
     def start_stream(self) -> None:
-        self.stream = StreamProcess(*CONSTANTS, port=self.port, REDIS_URL=self.redis.url).wait_until_ready()
+        self._begin_stream()
+        self.stream.wait_until_ready()
 
     def kill_stream(self) -> None:
+        """The next one is on its way, but not there yet."""
         self.stream.kill()
-        self.start_stream()
+        self._begin_stream()
 
     def empty_redis(self) -> None:
         redis.Redis(unix_socket_path=self.redis.path).flushall()
@@ -131,9 +135,10 @@ def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people,
                 follower.cut()
                 injected["clients cut"] += 1
             _announce(cast, number)
-            with suppress(IndexError):
-                dice.choice(web.workers()).kill()
-                injected["web workers killed"] += 1
+            # The one that has lived longest: of one that is killed right after its beginning the server thinks that it
+            # cannot begin at all, and gives up.
+            web.workers()[0].kill()
+            injected["web workers killed"] += 1
             place.kill_stream()
             injected["stream killed"] += 1
             if number % 2:
@@ -143,10 +148,12 @@ def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people,
                 place.empty_redis()
                 injected["Redis emptied"] += 1
             wait_until(lambda: len(web.workers()) == WORKERS)
+            place.stream.wait_until_ready()
             time.sleep(0.5)
         writers.stop()
     _announce(cast, ROUNDS)
-    wait_until(lambda: history.have_all(followers), seconds=120)
+    of = history.meant()
+    wait_until(lambda: history.have_all(followers, of), seconds=120)
     found = history.compare(followers)
     for follower in followers:
         follower.stop()
@@ -165,10 +172,6 @@ def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people,
     )
     assert (found.lost, found.doubled, found.not_theirs, found.disordered, found.resets) == (0, 0, 0, 0, 0)
     assert found.messages > ROUNDS
-
-
-def _signed_in(user) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.issue(user=user)[1]}"}
 
 
 def _announce(cast, number: int) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from messaging import conversations, log
 from messaging.models import LogEntry, LogFloor
-from messaging.stream import places
+from messaging.stream import application, places
 from tests.streams import PATH, stream_process
 from tests.waiting import PATIENCE
 
@@ -25,8 +25,9 @@ SIZE = 300_000
 
 @pytest.fixture(scope="module")
 def forgetful(django_db_setup, _own_redis_database):
-    """Keeps next to nothing: whoever comes back is told out of the log, a few rows at a time."""
-    with stream_process("hub.MOST_KEPT = 2", "catching_up.MOST_AT_ONCE = 3") as running:
+    """Keeps next to nothing: whoever comes back is told out of the log, a few rows at a time. Its heart beats fast."""
+    constants = "hub.MOST_KEPT = 2", "catching_up.MOST_AT_ONCE = 3", "application.HEARTBEAT_SECONDS = 1"
+    with stream_process(*constants) as running:
         yield running
 
 
@@ -40,8 +41,7 @@ def say(talk, by, *words: str) -> None:
         conversations.send(talk.id, word, by=by)
 
 
-@pytest.mark.parametrize("place", ["header", "query"])
-def test_what_was_missed_comes_in_its_order_and_once(talk, cast, api, either, announce, place):
+def test_what_was_missed_comes_in_its_order_and_once(talk, cast, api, either, process, announce):
     headers = api(cast.attendee).headers
     first = either.listen(headers)
     say(talk, cast.mvp_dealer, "one")
@@ -49,8 +49,7 @@ def test_what_was_missed_comes_in_its_order_and_once(talk, cast, api, either, an
     say(talk, cast.mvp_dealer, *(f"missed {number}" for number in range(10)))
     announce("announced meanwhile")
     conversations.mark_read(talk.id, talk.last_id, by=cast.mvp_dealer)
-    given = {"last_id": first.last_id} if place == "header" else {"query": first.last_id}
-    second = either.listen(headers, **given)
+    second = either.listen(headers, **{"last_id" if either is process else "query": first.last_id})
     say(talk, cast.mvp_dealer, "last")
     second.wait_for_words("last")
     assert second.said() == [*(f"missed {number}" for number in range(10)), "announced meanwhile", "last"]
@@ -58,6 +57,19 @@ def test_what_was_missed_comes_in_its_order_and_once(talk, cast, api, either, an
     ids = [event.id for event in first.events + second.events]
     assert ids == sorted(ids)
     assert len(set(ids)) == len(ids)
+
+
+def test_a_heartbeat_moves_the_id_on(talk, cast, api, forgetful):
+    assert application.HEARTBEAT_SECONDS == 15
+    headers = api(cast.attendee).headers
+    stream = forgetful.listen(headers)
+    first = stream.last_id
+    stream.wait_for(lambda one: one.heartbeats and one.last_id > first)
+    back = forgetful.listen(headers, last_id=stream.last_id)
+    say(talk, cast.mvp_dealer, "after it")
+    for one in (stream, back):
+        one.wait_for_words("after it")
+        assert len(one.events) == 1
 
 
 def test_from_each_event_on_exactly_the_rest_is_told(talk, cast, api, either):

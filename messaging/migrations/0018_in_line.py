@@ -30,5 +30,5 @@ MODERATE = _around.again(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0015_older_schema_beside")]
+    dependencies = [("messaging", "0017_markers_that_all_may_see")]
     operations = [migrations.RunSQL(*MODERATE)]

@@ -1,0 +1,108 @@
+"""Whoever is slow, and live streams."""
+
+import http.client
+import threading
+import time
+from contextlib import suppress
+
+from tests.config.front.house import (
+    MEGABYTE,
+    get,
+    post,
+    read_answer,
+    settles,
+    was_closed,
+    was_cut,
+)
+from tests.waiting import PATIENCE, wait_until
+
+
+def test_client_that_does_not_read_stops_the_backend(front, web):
+    before = front.memory
+    with front.connect(receive_buffer=65536) as connection:
+        connection.sendall(get("/flood"))
+        wait_until(lambda: web.sent)
+        assert settles(lambda: web.sent) < 12 * MEGABYTE
+        assert front.memory - before < 8 * MEGABYTE
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert sum(iter(lambda: len(answer.read(MEGABYTE)), 0)) == 64 * MEGABYTE
+
+
+def test_backend_that_does_not_read_stops_the_client(front, web):
+    before, size, sent = front.memory, 32 * MEGABYTE, 0
+
+    def send():
+        nonlocal sent
+        connection.sendall(get("/sluggish", f"Content-Length: {size}", method="POST"))
+        while sent < size:
+            sent += connection.send(b"x" * min(65536, size - sent))
+
+    with front.connect() as connection:
+        sender = threading.Thread(target=send)
+        sender.start()
+        wait_until(lambda: web.seen)
+        assert settles(lambda: sent) < 16 * MEGABYTE
+        assert front.memory - before < 8 * MEGABYTE
+        web.gate.set()
+        sender.join()
+        assert read_answer(connection).content == b"%08d" % size
+
+
+def test_client_that_pipelines_and_does_not_read_is_not_served_on(front, web):
+    with front.connect(receive_buffer=65536) as connection:
+        connection.settimeout(0.3)
+        with suppress(TimeoutError):
+            connection.sendall(get("/page") * 2000)
+        assert settles(lambda: len(web.seen)) < 200  # of 64 kB each
+
+
+def test_slow_header_and_stalled_body_are_cut_and_who_is_idle_or_waits_is_not(own_house):
+    front, web, _, _ = own_house(
+        "server.SWEEP_SECONDS = 0.1; client.HEAD_SECONDS, client.BODY_SECONDS, client.IDLE_SECONDS = 2, 2, 600"
+    )
+    idle, working, stalled, silent, slow = (front.connect() for _ in range(5))
+    idle.sendall(get("/a"))
+    working.sendall(get("/gate"))
+    stalled.sendall(post("/a", b"x" * 10)[:-1])
+    assert read_answer(idle).status == 200
+    with suppress(OSError):
+        for byte in get("/a", f"X: {'x' * 80}")[:60]:
+            slow.send(bytes([byte]))
+            time.sleep(0.05)
+    assert all(was_cut(connection) for connection in (silent, slow, stalled))
+    idle.sendall(get("/b"))
+    assert read_answer(idle).status == 200
+    web.gate.set()
+    assert read_answer(working).content == b"done"
+
+
+def test_idle_connection_is_cut_and_who_waits_is_not(own_house):
+    front, web, _, _ = own_house("server.SWEEP_SECONDS = 0.1; client.IDLE_SECONDS = 0.5")
+    with front.connect() as idle, front.connect() as working:
+        idle.sendall(get("/a"))
+        working.sendall(get("/gate"))
+        assert read_answer(idle).status == 200
+        assert was_cut(idle)
+        web.gate.set()
+        assert read_answer(working).content == b"done"
+
+
+def test_events_pass_at_once_and_leaving_closes_the_upstream(front, stream):
+    with front.connect() as connection:
+        connection.sendall(get("/api/v1/stream"))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.read(9) == b"data: 1\n\n"
+        assert not stream.gate.is_set()
+        stream.gate.set()
+        assert answer.read(9) == b"data: 2\n\n"
+        assert not stream.was_left.wait(0.1)
+    assert stream.was_left.wait(PATIENCE)
+
+
+def test_client_that_leaves_closes_its_web_connection(front, web):
+    with front.connect() as connection:
+        connection.sendall(get("/gate"))
+        wait_until(lambda: web.seen)
+    wait_until(lambda: was_closed(web.seen[0].connection))
