@@ -16,8 +16,8 @@ from legacy.models import Bridge
 from legacy.sql import statements
 from legacy.states import State
 
-# Each with how many of its rows make a batch: a conversation stands for all of its messages. What old clients write goes
-# over between two batches, so they are short.
+# Each with how many of its rows make a batch: a conversation stands for all of its messages. What old clients write
+# goes over between two batches, so they are short.
 PHASES = {"conversations": 500, "messages": 1000, "talks": 100}
 FIRST = UUID(int=0)
 RATE = 20_000

@@ -63,6 +63,8 @@ def an_empty_database() -> Iterator[Database]:
     maintenance = Database("postgres").url
     with psycopg.connect(maintenance, autocommit=True) as opened:
         opened.execute(f'CREATE DATABASE "{name}"')
+        # A database that lives for one test has nothing to keep.
+        opened.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     try:
         yield Database(name)
     finally:

@@ -4,10 +4,10 @@
 a row that is the same already, and ends there; what a trigger of the old system's own makes of it is a difference, and
 is taken over in turn. No flag says "this is mine": it would swallow what such a trigger does inside.
 
-**Waits go one way.** An old client holds old rows, and nothing of the new side: what it wrote goes over at the end of its
-transaction, when it wants no more rows, and one such end at a time (`legacy_one_at_a_time`). Whoever changes a new row
-never waits for an old one: where somebody holds it, that somebody comes to the new row at its end, and takes over what
-it finds changed. Who holds an old row without changing it is owed what was passed over (`legacy_debt`).
+**Waits go one way.** An old client holds old rows, and nothing of the new side: what it wrote goes over at the end of
+its transaction, when it wants no more rows, and one such end at a time (`legacy_one_at_a_time`). Whoever changes a new
+row never waits for an old one: where somebody holds it, that somebody comes to the new row at its end, and takes over
+what it finds changed. Who holds an old row without changing it is owed what was passed over (`legacy_debt`).
 
 On the new side a conversation's row is locked before what is in it. So no two ever wait for each other, unless two old
 clients want each other's old rows, as they would without a bridge.
@@ -55,6 +55,10 @@ TELL = (
         IF old_talk IS NULL THEN
             old_talk := public.legacy_old_talk(said.conversation_id);
         END IF;
+        -- What is told late may be passed by a marker in this moment.
+        PERFORM FROM public.messaging_participant marker
+        WHERE said.created_at < now() AND marker.conversation_id = said.conversation_id AND marker.user_id = reader
+        FOR NO KEY UPDATE;
         SELECT marker.read_at INTO read_when FROM public.messaging_participant marker
         WHERE marker.conversation_id = said.conversation_id AND marker.user_id = reader
           AND marker.read_upto >= said.created_at;
@@ -151,8 +155,7 @@ CHANGED = (
     """,
     "DROP FUNCTION IF EXISTS legacy_changed()",
 )
-# Nothing of Callboard's deletes a message's row; who does it by hand takes the old one along, or is told that somebody
-# holds it.
+# Nothing of Callboard's deletes a message's row; who does it by hand takes the old one along, unless somebody holds it.
 GONE = (
     f"""
     CREATE FUNCTION legacy_gone() RETURNS trigger {DEFINER} AS $$
@@ -333,8 +336,8 @@ HOLD = (
     "DROP FUNCTION IF EXISTS legacy_hold(uuid)",
 )
 
-# The ends of old clients' transactions, and what is written for many conversations at once: one after the other, until
-# each is over. Whoever has this waits for no old row. Sends of Callboard's are of one conversation, and do without.
+# Ends of old clients' transactions, and what is written for many conversations at once: one after the other. Who has
+# this waits for no old row. Sends of Callboard's are of one conversation, and do without.
 ONE_AT_A_TIME = (
     f"""
     CREATE FUNCTION legacy_one_at_a_time() RETURNS void

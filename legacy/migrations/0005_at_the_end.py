@@ -4,7 +4,8 @@
 side in hand. What a row was before comes from the trigger, what it is from the table: several changes of one row are
 one. Ends stand in line, so that each sees what those before it have left: also to whom a conversation belongs.
 
-**At once**, what is written for one of Callboard's calls: a row that says the same already is left alone, without a lock.
+**At once**, what is written for one of Callboard's calls: a row that says the same already is left alone, without any
+lock.
 """
 
 from importlib import import_module
@@ -191,27 +192,29 @@ FUNCTIONS = {
 
 
 # Where the migrations before this one ran in an earlier form.
-_BEFORE = [import_module(f"legacy.migrations.{name}") for name in ("0002_counterparts", "0003_in_step", "0004_old_side")]
+_BEFORE = [_counterparts, *(import_module(f"legacy.migrations.{name}") for name in ("0003_in_step", "0004_old_side"))]
 _STALE = ("legacy_own_write(boolean)", "legacy_old_message()", "legacy_old_conversation()")
-ANEW = [
-    migrations.RunSQL(
-        "ALTER TABLE legacy_debt ADD COLUMN IF NOT EXISTS is_untold boolean NOT NULL DEFAULT false",
-        migrations.RunSQL.noop,
-    )
-] + [
-    migrations.RunSQL(f"DROP FUNCTION IF EXISTS {name}", migrations.RunSQL.noop) for name in _STALE
-] + [
-    migrations.RunSQL(
-        [
-            forwards.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
-            f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC",
-        ],
-        migrations.RunSQL.noop,
-    )
-    for module in _BEFORE
-    for name, (forwards, _) in module.FUNCTIONS.items()
-    if name != "legacy_check_move()"
-]
+ANEW = (
+    [
+        migrations.RunSQL(
+            "ALTER TABLE legacy_debt ADD COLUMN IF NOT EXISTS is_untold boolean NOT NULL DEFAULT false",
+            migrations.RunSQL.noop,
+        )
+    ]
+    + [migrations.RunSQL(f"DROP FUNCTION IF EXISTS {name}", migrations.RunSQL.noop) for name in _STALE]
+    + [
+        migrations.RunSQL(
+            [
+                forwards.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
+                f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC",
+            ],
+            migrations.RunSQL.noop,
+        )
+        for module in _BEFORE
+        for name, (forwards, _) in module.FUNCTIONS.items()
+        if name != "legacy_check_move()"
+    ]
+)
 
 
 class Migration(migrations.Migration):

@@ -71,7 +71,7 @@ def undo() -> None:
 
 @pytest.fixture(autouse=True)
 def _at_once(request) -> None:
-    """What an old client writes goes over at the end of its transaction. In a test that is one, after each statement."""
+    """What an old client writes goes over at the end of its transaction; in a test that is one, at each statement."""
     if "db" in request.fixturenames and "committed" not in request.fixturenames:
         request.getfixturevalue("db")
         rows("SET CONSTRAINTS ALL IMMEDIATE")

@@ -1,5 +1,5 @@
-"""Without `legacy/` and its line in the settings, the system works: on a new database, and on one that was retired, by all
-the commands of docs/legacy.md, each in its place.
+"""Without `legacy/` and its line in the settings, the system works: on a new database, and on one that was retired, by
+all the commands of docs/legacy.md, each in its place.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ print("works")
 # The old messenger's own, as they were; the person who asked is one of Callboard's, the others are nobody's yet.
 OLD_TABLES = """
 CREATE SCHEMA auth;
-CREATE TABLE auth.users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text, created_at timestamptz DEFAULT now());
+CREATE TABLE auth.users (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text, created_at timestamptz DEFAULT now()
+);
 CREATE TABLE public.conversations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(), help_request_id uuid, requester_id uuid REFERENCES auth.users (id),
     helper_id uuid REFERENCES auth.users (id), status text DEFAULT 'active', created_at timestamptz DEFAULT now(),

@@ -250,6 +250,7 @@ MORE = (
         ("lost", "doubled", "not theirs", "out of order"),
         ("clients", "events meant", "clients cut", "servers killed or emptied"),
         minutes=25,
+        settings={"CALLBOARD_STREAM_ROUNDS": "12"},
     ),
     Promise(
         "A person sees their own last write, also where a replica answers; one that dies, freezes or falls behind costs"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import http.client
 import random
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import connection
 
 from tests.streams import Event, Listening
+from tests.waiting import PATIENCE
 
 # Everybody to whom a message is: its sender, whom it was handed to, and of one at large all whom it concerns.
 _MEANT = """
@@ -67,6 +69,12 @@ class Follower:
             if event.kind == "message.created" and event.data["item"]["content"].startswith("chaos ")
         )
 
+    def hurry(self) -> None:
+        """It has read slowly for long enough."""
+        self.pause = 0
+        if self.now is not None:
+            self.now.pause = 0
+
     def cut(self) -> None:
         if self.now is not None and not self.now.is_over.is_set():
             self.cuts += 1
@@ -114,8 +122,15 @@ def compare(followers: Collection[Follower]) -> Findings:
     return found
 
 
-def have_all(followers: Iterable[Follower], of: dict[str, set[str]]) -> bool:
-    return all(of.get(one.person, set()) <= one.heard().keys() for one in followers)
+def wait_for_all(followers: Collection[Follower]) -> None:
+    """Nothing is written any more: until everybody has everything, or for a minute nobody was told anything."""
+    of, told, until = meant(), -1, 0.0
+    while not all(of.get(one.person, set()) <= one.heard().keys() for one in followers):
+        if (now := sum(len(one.events) for one in followers)) > told:
+            told, until = now, time.monotonic() + PATIENCE
+        if time.monotonic() > until:
+            return
+        time.sleep(0.1)
 
 
 def some(followers: Collection[Follower], number: int, dice: random.Random) -> list[Follower]:

@@ -22,7 +22,7 @@ from config.environment import REPOSITORY
 from events import blocks, memberships
 from events.access import access_event
 from messaging import conversations, messages, publishing, typing
-from messaging.models import Text
+from messaging.models import GateStamp, Text
 from messaging.stream import kinds
 from moderation import access, cases, reports
 from rollout import read_models
@@ -131,8 +131,9 @@ class World:
         return self.note("message.created", conversations.send(talk, label, by=by).id, label)
 
     def hold(self, label: str) -> UUID:
-        held = uuid7()
-        values = [self.talk, held, label, conversations.READ_ONLY_ARRAY, None, "hold"]
+        """As the gate would have it; with the stamp of the rules that it judged by."""
+        held, stamp = uuid7(), GateStamp.objects.values_list("stamp", flat=True).first()
+        values = [self.talk, held, label, conversations.READ_ONLY_ARRAY, stamp, "hold"]
         assert in_one_call(self.cast.mvp_dealer, "messaging_send", values).gate == "held"
         return self.note("message.created", held, label)
 
