@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from events import demo
 
@@ -38,3 +39,8 @@ def test_first_message_and_the_walk_through_the_api_run_as_written(live_server):
 def test_links_of_a_document_lead_somewhere(document):
     targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_each_job_that_recurs_is_named_to_operators():
+    part = (ROOT / "docs" / "operations.md").read_text().partition("## What recurs")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", part)) >= set(settings.CELERY_BEAT_SCHEDULE)

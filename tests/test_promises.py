@@ -42,7 +42,7 @@ def counted(test: str) -> set[str]:
 @pytest.mark.parametrize("promise", ALL, ids=lambda promise: promise.words.partition(":")[0])
 def test_each_promise_has_tests_that_count_its_figures(promise):
     recorded = set().union(*map(counted, promise.tests))
-    wanted = {*promise.none, *promise.told, *promise.within}
+    wanted = {*promise.none, *promise.told, *promise.beside, *promise.within}
     assert wanted
     assert wanted - recorded == set()
 
@@ -67,6 +67,7 @@ def run_of(*lines: dict) -> dict:
 PASSED = {"outcome": "passed", "seconds": 1.5}
 SENT = [{"figure": "sends", "value": 2}, {"figure": "sends", "value": 3}]
 LONGEST = [{"figure": "longest", "value": 0.5}, {"figure": "longest", "value": 0.25}]
+CLEAN = [*SENT, *LONGEST, {"figure": "lost", "value": 0}]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,23 @@ LONGEST = [{"figure": "longest", "value": 0.5}, {"figure": "longest", "value": 0
         ([*SENT, {"figure": "longest", "value": 1.5}, {"figure": "lost", "value": 0}, PASSED], keeping.BROKEN),
         ([*SENT, *LONGEST, {"figure": "lost", "value": 0}, {**PASSED, "outcome": "failed"}, PASSED], keeping.BROKEN),
         ([*SENT, *LONGEST, {"figure": "lost", "value": 0}], keeping.BROKEN),
+        ([*LONGEST, {"figure": "lost", "value": 0}, PASSED], keeping.BROKEN),
+        ([{"figure": "sends", "value": 0}, *LONGEST, {"figure": "lost", "value": 0}, PASSED], keeping.BROKEN),
+        ([*CLEAN, PASSED, {"test": "tests/x.py::test_a[2]", "planned": True}], keeping.BROKEN),
+        ([*CLEAN, {"planned": True}, PASSED], keeping.KEPT),
     ],
-    ids=["kept", "one lost", "not counted", "too long", "failed", "did not end"],
+    ids=[
+        "kept",
+        "one lost",
+        "not counted",
+        "too long",
+        "failed",
+        "did not end",
+        "not said how much",
+        "nothing done",
+        "broke off amid",
+        "ended as planned",
+    ],
 )
 def test_a_promise_is_kept_when_its_tests_passed_and_counted_what_is_promised(lines, verdict):
     assert keeping.verdict(MADE_UP, {"tests/x.py::test_a": run_of(*lines)}) == verdict

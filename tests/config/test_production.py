@@ -67,7 +67,8 @@ class Site:
     def _redis(stack: ExitStack, folder: Path) -> str:
         program, port = redis_program() or shutil.which("redis-server"), free_port()
         told = (REPOSITORY / "deploy" / "redis.conf").read_text().replace("change-this-password", PASSWORD)
-        (folder / "redis.conf").write_text(told.replace("port 6379", f"port {port}") + f"dir {folder}\n")
+        places = told.replace("port 6379", f"port {port}").replace("dir /var/lib/redis", f"dir {folder}")
+        (folder / "redis.conf").write_text(places)
         server = stack.enter_context(subprocess.Popen([program, folder / "redis.conf"], stdout=subprocess.DEVNULL))
         stack.callback(server.terminate)
         wait_until(lambda: does_listen(port))
@@ -298,6 +299,11 @@ def test_the_units_run_what_the_procfile_runs(units):
     procfile = dict(
         line.split(": ", 1) for line in (REPOSITORY / "Procfile").read_text().splitlines() if line[0] != "#"
     )
+    told = "".join(unit.read_text() for unit in units)
+    for number in ("CALLBOARD_WORKERS", "CALLBOARD_TEXT_WORKERS"):
+        default = procfile["worker" if number == "CALLBOARD_WORKERS" else "texts"].partition(f"{number}:-")[2][0]
+        assert f"Environment={number}={default}\n" in told, "what /etc/callboard/environment says overrides it"
+        assert f"--concurrency ${{{number}}}" in told
     commands = [line for unit in units for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
     for name in set(procfile) - {"front", "simulator"}:
         words = [word for word in procfile[name].split() if word.startswith(("config.", "worker", "beat", "celery,"))]

@@ -37,6 +37,12 @@ def table_row(request) -> Callable[[list[str]], None]:
     return lambda cells: write(test=request.node.nodeid, row=cells)
 
 
+def pytest_collection_finish(session) -> None:
+    """As below: what is to be run, so that a run that breaks off does not pass for a whole one."""
+    for item in session.items:
+        write(test=item.nodeid, planned=True)
+
+
 def pytest_runtest_logreport(report) -> None:
     """A hook of pytest's, which tests/conftest.py takes over: once for each phase of each test."""
     is_end = report.when == "call" or report.outcome != "passed"

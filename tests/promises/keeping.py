@@ -48,7 +48,7 @@ def _run(lines: list[dict], at: str) -> dict:
     counted = Counter(ended.values())
     return {
         **{outcome: counted[outcome] for outcome in ("passed", "failed", "skipped")},
-        "is_ended": bool(ended),
+        "is_ended": bool(ended) and {line["test"] for line in lines if "planned" in line} <= set(ended),
         "figures": summed((line["figure"], line["value"]) for line in lines if "figure" in line),
         "rows": [line["row"] for line in lines if "row" in line],
         "seconds": round(sum(line["seconds"] for line in lines if "seconds" in line), 1),
@@ -78,12 +78,13 @@ def verdict(promise: Promise, runs: dict[str, dict]) -> str:
     has_passed = all(runs[test]["is_ended"] and not runs[test]["failed"] for test in promise.tests)
     is_none = all(found.get(name) == 0 for name in promise.none)
     is_within = all(found.get(name, most + 1) <= most for name, most in promise.within.items())
-    return KEPT if has_passed and is_none and is_within else BROKEN
+    is_done = all(found.get(name) for name in promise.told)
+    return KEPT if has_passed and is_none and is_within and is_done else BROKEN
 
 
 def told(promise: Promise, runs: dict[str, dict]) -> str:
     found = figures_of(promise, runs)
-    parts = [f"{name} {found[name]:,}" for name in (*promise.none, *promise.told) if name in found]
+    parts = [f"{name} {found[name]:,}" for name in (*promise.none, *promise.told, *promise.beside) if name in found]
     parts += [f"{name} {found[name]:.2f} s of {most:g} s" for name, most in promise.within.items() if name in found]
     mine = [runs[test] for test in promise.tests if test in runs]
     for outcome in ("passed", "failed", "skipped"):
