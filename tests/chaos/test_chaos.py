@@ -129,28 +129,26 @@ def test_killed_at_every_crash_point(scenario, house, tmp_path, figure):
 
 
 def test_a_dead_workers_texts_are_taken_over(scenario, house, figure):
+    """Workers as the Procfile has them: those for texts are killed, the other one sweeps."""
     made = scenario("takeover after kill -9")
-    # Slow enough that whoever began anew is at work again when it is killed.
-    made.start_workers(**(PACE or {"CALLBOARD_SMS_RATE": "40"}))
-    killed_at, one_at_a_time = [], []
+    house.start("beat-1")
+    house.start("sweeper", "-Q celery,comparisons --concurrency 1")
+    for name in WORKERS:
+        house.start(name, f"-Q texts {GROUP}", **PACE)
+    killed_at = []
 
-    def kill(*names: str) -> None:
-        for name in names:
+    def kill_both() -> None:
+        for name in WORKERS:
             house.kill(name)
         killed_at.append(time.time())
-        for name in names:
+        for name in WORKERS:
             house.start(name)
-        made.injected["workers killed"] += len(names)
-        if names != WORKERS:
-            one_at_a_time.append(killed_at[-1])
+        made.injected["workers killed"] += len(WORKERS)
 
-    # First so that everybody is gone and has to begin again; then so that there is somebody who can take over.
-    found = made.run([lambda: kill(*WORKERS)] * (TIMES // 2) + [lambda: kill(WORKERS[0])] * (TIMES - TIMES // 2))
+    found = made.run([kill_both] * TIMES)
     # Whoever had claimed it died with the next kill, which need not be the last one before it was taken over.
-    died_at = [
-        (at, next((moment for moment in killed_at if moment > claimed_at), None)) for claimed_at, at in takeovers()
-    ]
-    after = [at - died for at, died in died_at if died in one_at_a_time and died < at]
+    died_at = [(at, next((kill for kill in killed_at if kill > claimed_at), None)) for claimed_at, at in takeovers()]
+    after = [at - died for at, died in died_at if died and died < at]
     figure("workers killed", made.injected["workers killed"])
     figure("taken over", len(after))
     figure("longest takeover", max(after, default=0.0))
