@@ -16,7 +16,7 @@ from moderation.models import Case, Sanction
 CANARY = "canary+4915112345678"
 
 
-def test_no_text_leaves_its_row(cast, api, said, caplog, settings):
+def test_no_text_leaves_its_row(cast, api, said, caplog, settings, figure):
     settings.MODERATOR_EMAILS = ["moderators@example.org"]
     caplog.set_level(logging.DEBUG)
     receivers.add(name="Desk", url="https://desk.example/hook", types=[], by=None)
@@ -46,5 +46,8 @@ def test_no_text_leaves_its_row(cast, api, said, caplog, settings):
             if record.name != "django.db.backends"
         ),
     ]
+    hits = [text for text in elsewhere if "canary" in text or "49151" in text]
+    figure("places searched", len(elsewhere))
+    figure("hits", len(hits))
     assert len(elsewhere) > 10
-    assert [text for text in elsewhere if "canary" in text or "49151" in text] == []
+    assert hits == []
