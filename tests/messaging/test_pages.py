@@ -117,6 +117,9 @@ def test_the_muted_and_the_suspended_are_told_until_when(cast, direct):
     page = Visitor(cast.attendee).get(at(cast, f"/messages/{direct.id}"))
     assert "You are muted in this event until" in page
     assert 'name="content"' not in page
+    page = Visitor(cast.attendee).get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}"))
+    assert "You are muted in this event until" in page
+    assert ('name="content"' in page, "to whom your role may write" in page) == (False, False)
 
 
 def test_a_conversation_begins_from_the_directory(cast):
