@@ -17,6 +17,11 @@ class Refused(ValueError):
     """A text that is not taken; the message says why."""
 
 
+def findable(text: str) -> str:
+    """What somebody looks for, without what no text holds: it comes along when something is copied from elsewhere."""
+    return clean(_REFUSED.sub("", text))
+
+
 def clean(text: str) -> str:
     """The text as it is kept: LF line ends, Unicode NFC, trimmed. Raises Refused."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")

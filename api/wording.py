@@ -67,6 +67,7 @@ PATTERNS = (
     gettext_noop("Give one of %(values)s."),
     gettext_noop("A tag has 1 to %(most)s characters on one line."),
     gettext_noop("Choose at most %(most)s at once."),
+    gettext_noop("Name %(least)s to %(most)s people."),
     gettext_noop("The control character %(code)s is not allowed."),
     gettext_noop("The direction override %(code)s is not allowed."),
     gettext_noop("Line 1 names no column %(name)s."),

@@ -72,6 +72,9 @@ class OfferBody(Body):
 
 class PeopleField(serializers.ListField):
     child = Id()
+    default_error_messages = dict.fromkeys(
+        ("min_length", "max_length"), f"Name {LEAST_INVITED} to {MOST_PEOPLE - 1} people."
+    )
 
     def to_internal_value(self, data):
         people = super().to_internal_value(data)

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from accounts.pages.frame import for_people, next_of
+from api import text
 from api.inside import ask
 from events.pages import place
 from events.rules import Role
@@ -28,7 +29,7 @@ def directory(request: HttpRequest, event_id: str) -> HttpResponse:
 
 def words_of(given: QueryDict) -> str:
     """What somebody is looked for by; a longer text is no name."""
-    return given.get("name", "").strip()[:MOST_OF_A_NAME]
+    return text.findable(given.get("name", ""))[:MOST_OF_A_NAME].strip()
 
 
 @for_people("POST")

@@ -75,7 +75,7 @@ def _new(request: HttpRequest, event_id: str, *, is_looking: bool = False, **sho
     shown |= {"chosen": chosen, "is_settled": is_settled, "key": new_key(), "words": words_of(given)}
     shown = threads.beside_list(request, event_id, **shown)
     if not is_settled:
-        shown |= _reachable(request, event_id, shown["can"], shown["words"], given.get("more"))
+        shown |= _reachable(request, event_id, shown["can"], shown["words"], request.POST.get("more"))
         wanted = {one["user_id"] for one in chosen}
         shown["people"] = [one for one in shown["people"] if one["user_id"] not in wanted]
     return render(request, "messaging/new.html", shown, status=refused.status if refused else 200)

@@ -117,6 +117,9 @@ def test_the_muted_and_the_suspended_are_told_until_when(cast, direct):
     page = Visitor(cast.attendee).get(at(cast, f"/messages/{direct.id}"))
     assert "You are muted in this event until" in page
     assert 'name="content"' not in page
+    page = Visitor(cast.attendee).get(at(cast, f"/messages/new?to={cast.mvp_dealer.id}"))
+    assert "You are muted in this event until" in page
+    assert ('name="content"' in page, "to whom your role may write" in page) == (False, False)
 
 
 def test_a_conversation_begins_from_the_directory(cast):
@@ -207,9 +210,27 @@ def test_people_for_a_group_are_found_by_name_and_those_chosen_stay(cast):
     assert (">Kept</textarea>" in visitor.page, 'value="Crew"' in visitor.page) == (True, True)
     visitor.post(address, to=[str(cast.dealer.id)], find="", name="attendee 2", content="Kept")
     assert offered() == [str(cast.dealer.id), str(cast.attendee_2.id)]
+    # Nothing that is looked for takes away what was written, whatever was copied along with it.
+    page = visitor.post(address, to=[str(cast.dealer.id)], find="", name="\u202aattendee 2\u202c", content="Kept")
+    assert (visitor.status, offered()[1:], ">Kept</textarea>" in page) == (200, [str(cast.attendee_2.id)], True)
     assert not Conversation.objects.exists()
     visitor.post(address, to=offered(), title="Crew", content="Kept")
     assert Conversation.objects.get().participants.count() == 3
+
+
+def test_whom_one_cannot_write_to_is_said_with_the_text_kept(cast):
+    visitor, address = Visitor(cast.organizer), at(cast, "/messages/new")
+    visitor.get(address)
+    page = visitor.post(address, content="Kept")
+    assert ("Choose somebody first." in page, ">Kept</textarea>" in page) == (True, True)
+    crowd(cast, 50)
+    others = Membership.objects.exclude(user=cast.organizer).values_list("user_id", flat=True)
+    page = visitor.post(address, to=[str(user_id) for user_id in others], content="Kept")
+    assert ("Name 2 to 49 people." in page, ">Kept</textarea>" in page) == (True, True)
+    visitor.get(at(cast, f"/messages/new?to={cast.organizer.id}"))
+    page = visitor.post(address, content="Kept")
+    assert ("This is you." in page, ">Kept</textarea>" in page) == (True, True)
+    assert not Conversation.objects.exists()
 
 
 def test_who_may_write_to_few_finds_them_among_many(cast):

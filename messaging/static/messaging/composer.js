@@ -3,17 +3,30 @@
 import { call, eventId, me, newKey, Problem, say } from "../callboard/live.js";
 
 const MOST = 1000;
+// Under this a tab remembers which draft it is sending.
+const SENT = "draft:sent";
 const kept = {
   read: (name, otherwise) => JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise,
   write: (name, value) => (value.length ? localStorage.setItem(name, JSON.stringify(value)) : localStorage.removeItem(name)),
 };
 
-// Of a conversation that is still to begin, what is written in its first message.
+// Of a conversation that is still to begin, what is written in its first message; what was meant for one person is
+// not put into another's. It is let go of where a conversation comes of it: until then sending may have failed.
 export function keepDraft(field) {
-  const name = `draft:${me}:new:${eventId}`;
+  const to = field.form.querySelector("input[type=hidden][name=to]")?.value ?? "";
+  const name = `draft:${me}:new:${eventId}:${to}`;
+  sessionStorage.removeItem(SENT);
   if (!field.value) field.value = kept.read(name, "");
   field.addEventListener("input", () => kept.write(name, field.value));
-  field.form.addEventListener("submit", ({ submitter }) => submitter?.formNoValidate || kept.write(name, ""));
+  field.form.addEventListener("submit", ({ submitter }) => {
+    if (!submitter?.formNoValidate) sessionStorage.setItem(SENT, name);
+  });
+}
+
+export function letGoOfDraft() {
+  const sent = sessionStorage.getItem(SENT);
+  if (sent) localStorage.removeItem(sent);
+  sessionStorage.removeItem(SENT);
 }
 
 export function begin({ id, list, made, add, toEnd, group }) {

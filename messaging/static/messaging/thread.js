@@ -1,11 +1,14 @@
 // A conversation: its messages as they come, older ones by scrolling, read marks, and who is typing.
 
 import { call, called, eventId, gone, me, on, paint, say, textOf, time } from "../callboard/live.js";
-import { begin as beginComposer, keepDraft } from "./composer.js";
+import { begin as beginComposer, keepDraft, letGoOfDraft } from "./composer.js";
 import "./conversations.js";
 
 const thread = document.getElementById("thread");
-if (thread) begin();
+if (thread) {
+  letGoOfDraft();
+  begin();
+}
 const first = document.querySelector("[data-draft]");
 if (first) keepDraft(first);
 
