@@ -23,10 +23,10 @@ from rollout.models import Reading
 
 logger = logging.getLogger(__name__)
 
-LATE_SECONDS = 150
+LATE_SECONDS = 100
 # Who has looked in its place goes on every minute, until beat is back.
 ON_WATCH_SECONDS = 50
-EVERY_SECONDS = 30
+EVERY_SECONDS = 15
 
 _started_in: int | None = None
 _looked_last = False

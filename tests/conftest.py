@@ -18,6 +18,7 @@ from django.utils import timezone
 from api import redis
 from config.celery import app as celery
 from tests.browsing import chromium, visit  # noqa: F401
+from tests.promises.figures import figure, pytest_runtest_logreport, table_row  # noqa: F401
 from tests.waiting import PATIENCE
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from config import home, servers
 from config.environment import REPOSITORY
 from config.home import Unusable
+from tests.promises import running as promises
 
 PYTHON = sys.executable
 BESIDE = Path(sys.executable).parent
@@ -52,6 +53,8 @@ def parts(results: Path, pytest_arguments: list[str]) -> list[Part]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/test")
     parser.add_argument("--long", action="store_true", help="the long forms of what has a short one")
+    parser.add_argument("--promises", action="store_true", help="the long forms of the promises, reported in docs/")
+    parser.add_argument("--only", metavar="1,5,…", help="of the promises, these")
     own, theirs = sys.argv[1:], []
     if "--" in own:
         theirs = own[own.index("--") + 1 :]
@@ -64,6 +67,8 @@ def main() -> int:
         os.environ["CALLBOARD_TEST_LONG"] = "1"
     try:
         with own_home() as folder, servers.in_use(make=True):
+            if chosen.promises:
+                return promises.run(chosen.only)
             results = folder / "results.xml"
             ran = parts(results, theirs)
             for part in ran:

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from config.wsgi import application
 from tests.conftest import Caller
+from tests.promises.figures import Figure
 
 EXAMPLES = 400 if os.environ.get("CALLBOARD_TEST_LONG") else 15
 
@@ -43,16 +44,21 @@ def headers(cast, settings, within_the_test) -> dict:
 
 @right.parametrize()
 @made_up
-def test_call_that_the_document_allows_is_answered_as_it_says(case, headers):
+def test_call_that_the_document_allows_is_answered_as_it_says(case, headers, figure):
     # The generator does not keep to the pattern of a field that is called password.
     passed_over = [positive_data_acceptance] if case.path.endswith("/login") else []
-    case.call_and_validate(headers=_headers(case, headers), excluded_checks=passed_over)
+    count(figure, case.call_and_validate(headers=_headers(case, headers), excluded_checks=passed_over))
 
 
 @wrong.parametrize()
 @made_up
-def test_call_that_the_document_forbids_is_refused_as_it_says(case, headers):
-    case.call_and_validate(headers={} if _lacks_a_token_alone(case) else _headers(case, headers))
+def test_call_that_the_document_forbids_is_refused_as_it_says(case, headers, figure):
+    count(figure, case.call_and_validate(headers={} if _lacks_a_token_alone(case) else _headers(case, headers)))
+
+
+def count(figure: Figure, answer) -> None:
+    figure("made-up calls", 1)
+    figure("answers with 5xx", int(answer.status_code >= 500))
 
 
 def _lacks_a_token_alone(case) -> bool:

@@ -233,7 +233,7 @@ def move(written_to):
 
 
 @pytest.mark.slow
-def test_migrations_go_back_and_forward_beside_writers_and_a_long_reader(written_to, move, record_property):
+def test_migrations_go_back_and_forward_beside_writers_and_a_long_reader(written_to, move, figure):
     """No write waits for a lock for longer than is promised: PostgreSQL would end it, and nothing here is timed."""
     database, writers = written_to
     path, schema, reader = steps(database)[-(NEWEST or 0) :], database.schema(), Reader(database)
@@ -245,12 +245,14 @@ def test_migrations_go_back_and_forward_beside_writers_and_a_long_reader(written
     for app, _, name in path:
         move(app, name, reader)
     reader.connection.close()
-    assert database.rows("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
+    invalid = database.rows("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
+    figure("migrations", len(path))
+    figure("writes", sum(writer.written for writer in writers))
+    figure("longest stall", max(writer.longest for writer in writers))
+    figure("writers stopped", sum(bool(writer.failures) for writer in writers))
+    figure("invalid indexes", len(invalid))
+    assert invalid == []
     assert database.schema() == schema
-    stall = max(writers, key=lambda writer: writer.longest)
-    record_property("longest_stall_seconds", round(stall.longest, 3))
-    print(f"{len(path)} migrations back and forward, {sum(writer.written for writer in writers):,} writes,")
-    print(f"the longest waited {stall.longest:.2f} s ({stall.name})")
 
 
 def empties_beside_a_reader(database: Database, move) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -35,13 +36,13 @@ class Answer(NamedTuple):
 
 
 class Web:
-    def __init__(self, **more: str):
+    def __init__(self, root: Path = REPOSITORY, **more: str):
         self.port = free_port()
         parts = urlsplit(settings.DATABASE_URL)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOARD_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.web"],
-            cwd=REPOSITORY,
+            cwd=root,
             env=environment
             | {
                 "PORT": str(self.port),
@@ -109,8 +110,9 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def web_process(**more: str) -> Iterator[Web]:
-    web = Web(**more)
+def web_process(root: Path = REPOSITORY, **more: str) -> Iterator[Web]:
+    """`root` is where its code stands."""
+    web = Web(root, **more)
     try:
         wait_until(web.is_ready)
         yield web

@@ -274,10 +274,13 @@ def race(attempts) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_limit_per_account_holds_in_a_race(alice):
+def test_limit_per_account_holds_in_a_race(alice, figure):
     outcomes = race(
         [{"identifier": ("alice", PHONE)[n % 2], "address": f"192.0.2.{n}"} for n in range(200)],
     )
+    figure("calls at once", len(outcomes))
+    figure("passed", outcomes.count("counted"))
+    figure("beyond a limit", max(outcomes.count("counted") - 10, 0))
     assert (outcomes.count("counted"), outcomes.count("limited")) == (10, 190)
 
 

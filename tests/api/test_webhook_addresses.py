@@ -148,7 +148,8 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_private_addresses(address):
+def test_private_addresses(address, figure):
+    figure("private addresses", 1)
     assert addresses.is_public(address) is False
 
 
@@ -158,10 +159,12 @@ def test_public_addresses(address):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "127.1", "017700000001"])
-def test_nothing_is_sent_to_this_machine_however_it_is_written(host):
+def test_nothing_is_sent_to_this_machine_however_it_is_written(host, figure):
     with serving(lambda number: answer(200)) as (server, target):
         # A server refuses https as well; what counts is that nobody connects.
         assert fault(f"http://{host}:{target.port}/") in ("private", "name", "broken", "refused")
+    figure("private addresses", 1)
+    figure("private addresses reached", server.connections)
     assert server.connections == 0
 
 

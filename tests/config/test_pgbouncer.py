@@ -27,6 +27,7 @@ if os.environ.get("CALLBOARD_TEST_LONG"):
     ]
     CORE += [f"tests/broadcasts/test_{name}.py" for name in ("fanout", "races", "quotas")]
     CORE += [f"tests/moderation/test_{name}.py" for name in ("cases", "races", "decisions", "content_rules")]
+SWAPS = "10000" if os.environ.get("CALLBOARD_TEST_LONG") else "500"
 # These end a server's connection and expect the client's to be gone too.
 NOT_OF_A_POOL = "not connection_that_died and not server_closed"
 
@@ -47,7 +48,7 @@ def a_copy_of_the_tests_database():
         opened.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
+def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database, figure):
     # So few server connections that everybody works on everybody else's.
     with pgbouncer(default_pool_size="3", reserve_pool_size="0") as address:
         ran = subprocess.run(
@@ -74,6 +75,8 @@ def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
                 "CALLBOARD_PREPARED_STATEMENTS": "off",
                 # It empties its Redis after each test: not that of a neighbour.
                 "PYTEST_XDIST_WORKER": "gw12",
+                # As many as each connection of the pool is taken by each person many times over.
+                "CALLBOARD_TEST_SWAPS": SWAPS,
             },
             capture_output=True,
             text=True,
@@ -81,3 +84,4 @@ def test_the_core_of_the_suite_passes_through_it(a_copy_of_the_tests_database):
         )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
     assert "[100%]" in ran.stdout
+    figure("tests through it", sum(len(line.split()[0]) for line in ran.stdout.splitlines() if line.endswith("%]")))

@@ -83,7 +83,7 @@ def web_of(pair: Pair, lag_seconds: int):
     )
 
 
-def test_a_replica(pair, world, subtests):
+def test_a_replica(pair, world, subtests, figure):
     # One puts up with a copy that is a minute behind, the other with a second.
     with web_of(pair, 60) as patient, web_of(pair, 1) as strict:
 
@@ -97,7 +97,8 @@ def test_a_replica(pair, world, subtests):
             wait_until(lambda: is_asked(patient))
             wait_until(lambda: is_asked(strict))
 
-        steps.run(subtests, before=make_whole, pair=pair, world=world, patient=patient, strict=strict, ask=ask)
+        given = {"pair": pair, "world": world, "patient": patient, "strict": strict, "ask": ask, "figure": figure}
+        steps.run(subtests, before=make_whole, **given)
 
 
 def state(web: Web) -> dict:
@@ -237,7 +238,7 @@ def a_copy_that_falls_behind_is_passed_over_and_shown(pair, world, strict, ask):
 
 
 @steps.for_each(fault=("killed", "frozen"))
-def a_copy_that_dies_under_load_fails_no_request(pair, world, strict, ask, fault):
+def a_copy_that_dies_under_load_fails_no_request(pair, world, strict, ask, figure, fault):
     answered, is_over, wrong = [0] * WRITERS, threading.Event(), []
 
     def keep_on(number: int) -> None:
@@ -274,5 +275,7 @@ def a_copy_that_dies_under_load_fails_no_request(pair, world, strict, ask, fault
         is_over.set()
         for thread in threads:
             thread.join()
+    figure("writes under load", sum(answered))
+    figure("failed requests", len(wrong))
     assert wrong == []
     assert sum(answered) > WRITERS

@@ -177,11 +177,12 @@ def run(place, work: str, database: str) -> str:
 
 
 @pytest.mark.slow
-def test_without_it_the_system_works_on_a_new_database_and_on_one_that_was_retired(db, without):
+def test_without_it_the_system_works_on_a_new_database_and_on_one_that_was_retired(db, without, figure):
     """One database for both, as its migrations take the longest: those of `legacy` come behind all the others."""
     with an_empty_database() as database:
         name = database.parameters["dbname"]
         assert run(without, WHOLE + LIVE_WITHOUT, name).endswith("works\n")
+        figure("databases", 1)
         assert database.rows("SELECT to_regclass('legacy_bridge')") == [(None,)]
         with psycopg.connect(database.url, autocommit=True) as opened:
             opened.execute(OLD_TABLES)
@@ -195,6 +196,7 @@ def test_without_it_the_system_works_on_a_new_database_and_on_one_that_was_retir
         assert "messages: 148" in done, done
         assert database.rows("SELECT state FROM legacy_bridge") == [("retired",)]
         assert run(without, LIVE_WITHOUT, name).endswith("works\n")
+        figure("databases", 1)
         assert last[0] == "sql"
         with psycopg.connect(database.url, autocommit=True) as opened:
             opened.execute(last[1])

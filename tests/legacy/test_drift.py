@@ -216,21 +216,23 @@ def in_a_crowd(cast, seconds: float, meanwhile=lambda: None) -> list[Client]:
 
 
 @pytest.mark.slow
-def test_both_sides_agree_after_random_writes_on_both_with_the_flag_moving(committed, cast, record_property):
+def test_both_sides_agree_after_random_writes_on_both_with_the_flag_moving(committed, cast, figure):
     conversations.start(cast.event.id, cast.attendee.id, "From before", by=cast.mvp_dealer)
     bridge.attach(cast.event)
     # Halfway, history is brought over and compared beside all that goes on.
     clients = in_a_crowd(cast, SECONDS, lambda: backfill.run(rate=0))
-    print("done:", dict(done(clients)))
     assert [fault for client in clients for fault in client.faults] == []
     assert bridge.settle_debts() == 0
-    assert differences() == []
     said = {id for client in clients for id in client.said}
+    figure("deeds", done(clients).total())
+    figure("drift", len(differences()))
+    figure("lost", len(said - set(Message.objects.values_list("id", flat=True))))
+    assert differences() == []
     assert said <= set(Message.objects.values_list("id", flat=True))
     told = LogEntry.objects.filter(kind="message.created").values_list("message_id", flat=True)
+    figure("told twice", len(told) - len(set(told)))
     assert len(told) == len(set(told)) == Message.objects.count()
     assert done(clients).keys() >= AT_LEAST
-    record_property("drift", 0)
 
 
 @pytest.mark.django_db(transaction=True)

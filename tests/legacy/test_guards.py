@@ -101,7 +101,7 @@ def test_every_trigger_has_a_probe(db):
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_a_trigger_that_is_taken_away_is_noticed(scene, name):
+def test_a_trigger_that_is_taken_away_is_noticed(scene, figure, name):
     table = dict(triggers.OLD_SIDE + triggers.NEW_SIDE)[name]
     taken = transaction.savepoint()
     assert PROBES[name](scene)
@@ -110,7 +110,10 @@ def test_a_trigger_that_is_taken_away_is_noticed(scene, name):
     # A truncation of the one meets the other's guard.
     if name == "legacy_conversation_truncation":
         rows("DROP TRIGGER legacy_message_truncation ON messages")
-    assert not PROBES[name](scene)
+    is_missed = not PROBES[name](scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
     assert name in tables.missing_triggers()
 
 

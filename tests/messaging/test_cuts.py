@@ -66,7 +66,7 @@ def assert_whole() -> None:
     assert Counter(told.values_list("message_id", flat=True)) == Counter(ids)
 
 
-def test_without_a_key_a_cut_send_is_whole_or_absent_and_never_answered_with_201(send, settled):
+def test_without_a_key_a_cut_send_is_whole_or_absent_and_never_answered_with_201(send, settled, figure):
     planned = {f"cut {moment} {number}": moment for moment, number in product(MOMENTS, range(ROUNDS))}
     with proxied() as proxy:
         send("warm")
@@ -80,6 +80,10 @@ def test_without_a_key_a_cut_send_is_whole_or_absent_and_never_answered_with_201
     assert set(codes.values()) == {503}
     settled()
     found = stored()
+    figure("sends", len(planned))
+    figure("connections cut", sum(Counter(proxy.done).values()))
+    figure("lost", sum(not found[content] for content, moment in planned.items() if moment == "after"))
+    figure("doubled", sum(found[content] > 1 for content in planned))
     assert not any(found[content] for content, moment in planned.items() if moment == "before")
     assert all(found[content] == 1 for content, moment in planned.items() if moment == "after")
     assert all(found[content] <= 1 for content in planned)
@@ -87,7 +91,7 @@ def test_without_a_key_a_cut_send_is_whole_or_absent_and_never_answered_with_201
 
 
 @pytest.mark.parametrize("place", ["work", "commit"])
-def test_with_a_key_a_repeat_brings_exactly_one_message_whatever_was_cut(send, settled, place):
+def test_with_a_key_a_repeat_brings_exactly_one_message_whatever_was_cut(send, settled, figure, place):
     planned = [(moment, f"cut {moment} {number}") for moment, number in product(MOMENTS, range(ROUNDS))]
     answered, tries = {}, Counter()
     with proxied() as proxy:
@@ -110,6 +114,10 @@ def test_with_a_key_a_repeat_brings_exactly_one_message_whatever_was_cut(send, s
             wait_until(is_answered)
         assert Counter(proxy.done) == dict.fromkeys(MOMENTS, ROUNDS)
     settled()
+    figure("sends", tries.total())
+    figure("connections cut", sum(Counter(proxy.done).values()))
+    figure("lost", sum(not stored()[content] for content in answered))
+    figure("doubled", sum(count > 1 for count in stored().values()))
     assert len(answered) == len(planned)
     assert all(count >= 2 for count in tries.values())
     assert stored() == Counter(list(answered))

@@ -314,7 +314,7 @@ def as_compared(item: dict) -> tuple:
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_in_any_order():
+def test_in_any_order(figure):
     run_state_machine_as_test(
         Machine,
         settings=settings(
@@ -326,3 +326,4 @@ def test_in_any_order():
             database=None,
         ),
     )
+    figure("runs", RUNS)

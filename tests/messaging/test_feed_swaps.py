@@ -66,7 +66,7 @@ def answered(response):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_twenty_swaps_under_load_fail_no_request_and_mix_no_walk(busy, api):
+def test_twenty_swaps_under_load_fail_no_request_and_mix_no_walk(busy, api, figure):
     cast, seen = busy, Counter()
     address = f"/events/{cast.event.id}/feed"
     first = Message.objects.get(content="first")
@@ -119,6 +119,10 @@ def test_twenty_swaps_under_load_fail_no_request_and_mix_no_walk(busy, api):
                     break
                 threading.Event().wait(0.02)
             assert load.wrong == []
+    figure("swaps", SWAPS)
+    figure("walks", seen.total())
+    figure("polls", load.done["polls"])
+    figure("failed requests", len(load.wrong))
     assert load.wrong == []
     assert seen["v1"] > 0
     assert seen["v2"] > 0

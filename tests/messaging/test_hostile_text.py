@@ -119,9 +119,10 @@ def doors(cast, api, help_request, direct):
 
 
 @pytest.mark.parametrize("door", ["message", "direct", "group", "offer"])
-def test_what_is_refused_names_the_field_and_leaves_nothing(cast, api, denied, doors, door):
+def test_what_is_refused_names_the_field_and_leaves_nothing(cast, api, denied, doors, figure, door):
     person, address, rest = doors[door]
     caller = api(person)
+    before = Message.objects.count()
     for name, text in REFUSED.items():
         told = denied(
             lambda text=text: caller.post(address, body(**rest, content=text)),
@@ -133,10 +134,12 @@ def test_what_is_refused_names_the_field_and_leaves_nothing(cast, api, denied, d
         assert not any(
             ord(letter) < 32 or letter in "\u202e\x7f\x9b" for error in told["errors"] for letter in error["detail"]
         )
+    figure("refused", len(REFUSED))
+    figure("let through", Message.objects.count() - before)
 
 
 @pytest.mark.parametrize("text", **cases(UNCHANGED))
-def test_what_is_unchanged_is_byte_for_byte_the_same_everywhere(cast, api, direct, text):
+def test_what_is_unchanged_is_byte_for_byte_the_same_everywhere(cast, api, direct, figure, text):
     sender, reader = api(cast.attendee), api(cast.mvp_dealer)
     for written in (body(content=text), raw(content=text)):
         sent = sender.post(f"/conversations/{direct.id}/messages", written)
@@ -147,6 +150,8 @@ def test_what_is_unchanged_is_byte_for_byte_the_same_everywhere(cast, api, direc
         on_top = reader.get("/conversations").json()["items"][0]["last_message"]
         assert {**sent.json(), "is_own_message": False} == listed == last == on_top
         stored = Message.objects.get(id=listed["id"]).content
+        figure("kept as it was", 1)
+        figure("changed", int(listed["content"] != text))
         assert listed["content"].encode() == stored.encode() == text.encode()
 
 

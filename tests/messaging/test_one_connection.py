@@ -16,12 +16,12 @@ from tests.messaging.conftest import start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-SWAPS = 10_000 if os.environ.get("CALLBOARD_TEST_LONG") else 2000
+SWAPS = 10_000 if os.environ.get("CALLBOARD_TEST_LONG") else int(os.environ.get("CALLBOARD_TEST_SWAPS", "2000"))
 MINE = ("SELECT count(*) AS seen, current_user AS role, callboard_uid() AS person FROM messaging_message", [])
 FAULT = ("SELECT 1/(count(*) - count(*)) FROM messaging_message", [])
 
 
-def test_swaps_with_faults_in_between(transactional_db, cast):
+def test_swaps_with_faults_in_between(transactional_db, cast, figure):
     expected = {cast.mvp_dealer: 3, cast.attendee: 2, cast.organizer: 1, cast.dealer: 0}
     talk = start(cast, cast.mvp_dealer, cast.attendee)
     conversations.send(talk.id, "Hi", by=cast.attendee)
@@ -52,6 +52,8 @@ def test_swaps_with_faults_in_between(transactional_db, cast):
             with pytest.raises(DatabaseError), acting_as(person):
                 in_one_trip(person, FAULT)
         wrong += left_over() != (connection.settings_dict["USER"], None)
+    figure("swaps", SWAPS)
+    figure("wrong rows", int(wrong))
     assert wrong == 0
 
 

@@ -47,11 +47,14 @@ def rows() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (Conversation, Participant, Message, Delivery, LogEntry)}
 
 
-def test_of_fifty_starts_one_makes_it_and_all_others_are_told_which(people, cast, api):
+def test_of_fifty_starts_one_makes_it_and_all_others_are_told_which(people, cast, api, figure):
     body = {"recipient_id": str(cast.attendee.id), "content": "First!"}
     caller = api(cast.mvp_dealer)
     answers = at_once([lambda: caller.post(f"/events/{cast.event.id}/conversations", body)] * CROWD)
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: CROWD - 1}
+    figure("calls at once", len(answers))
+    figure("passed", sum(answer.status_code == 201 for answer in answers))
+    figure("beyond a limit", Conversation.objects.count() - 1)
     made = next(answer.json()["conversation"]["id"] for answer in answers if answer.status_code == 201)
     refusals = [answer.json() for answer in answers if answer.status_code == 409]
     assert {(one["code"], one["conversation_id"]) for one in refusals} == {("conversation_exists", made)}
@@ -113,7 +116,7 @@ def test_messages_of_one_conversation_stand_in_the_order_of_their_commits(people
     assert set(told) == {message.id for message in said}
 
 
-def test_a_group_never_holds_more_than_fifty(people, cast, api):
+def test_a_group_never_holds_more_than_fifty(people, cast, api, figure):
     newcomers = [make_user(f"newcomer_{number}") for number in range(60)]
     for newcomer in newcomers:
         join(cast.event, newcomer)
@@ -125,6 +128,9 @@ def test_a_group_never_holds_more_than_fifty(people, cast, api):
         return lambda: caller.post(f"/conversations/{group.id}/participants", {"user_id": str(newcomer.id)})
 
     answers = at_once([call(newcomer) for newcomer in newcomers[39:]])
+    figure("calls at once", len(answers))
+    figure("passed", sum(answer.status_code == 204 for answer in answers))
+    figure("beyond a limit", max(Participant.objects.filter(conversation_id=group.id).count() - 50, 0))
     assert Counter(answer.status_code for answer in answers) == {204: 10, 409: 11}
     assert {answer.json()["current_state"] for answer in answers if answer.status_code == 409} == {"full"}
     assert Participant.objects.filter(conversation_id=group.id).count() == 50

@@ -490,7 +490,7 @@ def as_compared(shown: dict, names: dict) -> tuple:
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_in_any_order():
+def test_in_any_order(figure):
     run_state_machine_as_test(
         Machine,
         settings=settings(
@@ -502,3 +502,4 @@ def test_in_any_order():
             database=None,
         ),
     )
+    figure("runs", RUNS)

@@ -274,13 +274,16 @@ def test_with_every_check_in_its_place_all_scenes_hold(scene):
 
 
 @pytest.mark.parametrize("check", checks(), ids=str)
-def test_a_missing_check_is_noticed(scene, check, monkeypatch):
+def test_a_missing_check_is_noticed(scene, check, figure, monkeypatch):
     monkeypatch.setattr(check.module, check.function, changed := without(check))
     for table in (value for value in vars(check.module).values() if isinstance(value, dict)):
         for name, deed in table.items():
             if getattr(deed, "__name__", None) == check.function:
                 monkeypatch.setitem(table, name, changed)
-    assert is_noticed(scene)
+    is_missed = is_noticed(scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 def is_noticed(scene: Scene) -> bool:

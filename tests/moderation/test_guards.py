@@ -185,11 +185,16 @@ def with_it(probe: Callable, scene: Scene) -> bool:
 
 
 @pytest.mark.parametrize("table", POLICIES)
-def test_a_missing_policy_is_noticed(scene, table):
+def test_a_missing_policy_is_noticed(scene, figure, table):
     probe = POLICIES[table]
     assert with_it(probe, scene)
-    assert not without(f"ALTER TABLE moderation_{table} DISABLE ROW LEVEL SECURITY", probe, scene)
-    assert not without(f"DROP POLICY {table}_seen ON moderation_{table}", probe, scene)
+    are_noticed = [
+        not without(f"ALTER TABLE moderation_{table} DISABLE ROW LEVEL SECURITY", probe, scene),
+        not without(f"DROP POLICY {table}_seen ON moderation_{table}", probe, scene),
+    ]
+    figure("taken away", len(are_noticed))
+    figure("not noticed", are_noticed.count(False))
+    assert all(are_noticed)
 
 
 @pytest.mark.parametrize("table", POLICIES)
@@ -205,7 +210,7 @@ def test_without_force_the_owner_would_pass_by_its_own_policy(scene, table):
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)
-def test_a_missing_constraint_is_noticed(scene, name):
+def test_a_missing_constraint_is_noticed(scene, figure, name):
     deed = CONSTRAINTS[name]
     probe = lambda s: refused(lambda: deed(s))  # noqa: E731
     assert with_it(probe, scene)
@@ -216,15 +221,21 @@ def test_a_missing_constraint_is_noticed(scene, name):
             [name, name],
         )
         (table,) = cursor.fetchone()
-    assert not without(f"ALTER TABLE {table} DROP CONSTRAINT {name}", probe, scene)
+    is_missed = not without(f"ALTER TABLE {table} DROP CONSTRAINT {name}", probe, scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
-def test_a_missing_trigger_is_noticed(scene, name):
+def test_a_missing_trigger_is_noticed(scene, figure, name):
     table, probe = TRIGGERS[name]
     assert with_it(probe, scene)
     drop = f"DROP TRIGGER {name} ON moderation_{table}"
-    assert not without(drop, probe, scene)
+    is_missed = not without(drop, probe, scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 def test_every_guard_that_there_is_stands_here(db):

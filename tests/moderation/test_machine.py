@@ -368,7 +368,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_cases_decisions_sanctions_and_appeals_in_any_order(db):
+def test_cases_decisions_sanctions_and_appeals_in_any_order(db, figure):
     assert connection.in_atomic_block
     run_state_machine_as_test(
         Machine,
@@ -381,3 +381,4 @@ def test_cases_decisions_sanctions_and_appeals_in_any_order(db):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    figure("runs", RUNS)

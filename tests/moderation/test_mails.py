@@ -172,7 +172,7 @@ def report_elsewhere(message, by, environment: dict) -> None:
 @pytest.mark.skipif(redis_program() is None, reason="no Redis from the wheels that could be started")
 @pytest.mark.django_db(transaction=True)
 def test_worker_and_beat_tell_of_a_new_case_by_mail_and_signed_webhook(
-    transactional_db, settings, cast, direct, monkeypatch
+    transactional_db, settings, cast, direct, figure, monkeypatch
 ):
     """By the wake-up, and, where that goes nowhere, by the sweep."""
     with (
@@ -196,9 +196,9 @@ def test_worker_and_beat_tell_of_a_new_case_by_mail_and_signed_webhook(
                 began = time.monotonic()
                 report_elsewhere(said, cast.mvp_dealer, environment)
                 wait_until(lambda: len(server.raw) == number, 3 * PATIENCE)  # noqa: B023
-                mailed = time.monotonic() - began
                 wait_until(lambda: len(desk.requests) == number, 3 * PATIENCE)  # noqa: B023
-                print(f"told by mail after {mailed:.1f} s, by both after {time.monotonic() - began:.1f} s")
+                figure("told of", 1)
+                figure("longest until told", time.monotonic() - began)
         except AssertionError:
             print(cluster.logs())
             raise

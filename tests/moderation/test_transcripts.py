@@ -13,7 +13,7 @@ from moderation.models import Case, Report, TranscriptLook
 BODY = {"reason": "The report speaks of threats the day before"}
 
 
-def test_a_look_is_a_page_and_a_row_named_in_the_audit(cast, api, direct, said, case):
+def test_a_look_is_a_page_and_a_row_named_in_the_audit(cast, api, direct, said, case, figure):
     caller = api(cast.moderator)
     page = caller.post(f"/moderation/reports/{Report.objects.get().id}/transcript?limit=1", BODY).json()
     assert [one["content"] for one in page["items"]] == ["Give me your phone number"]
@@ -24,6 +24,8 @@ def test_a_look_is_a_page_and_a_row_named_in_the_audit(cast, api, direct, said, 
         (cast.moderator.id, BODY["reason"], 1)
     ] * 2
     entries = AuditEntry.objects.filter(action="transcript_read").order_by("at", "id")
+    figure("looks", 2)
+    figure("looks without a row", 2 - entries.count())
     assert [entry.object_id for entry in entries] == [str(look.id) for look in looks]
     assert {entry.data["case_id"] for entry in entries} == {str(case.id)}
     # The reason is a text: it stands in the row, and not in the audit.
@@ -70,7 +72,7 @@ def test_an_announcement_stands_in_no_conversation(cast, api, denied):
     )  # fmt: skip
 
 
-def test_without_its_row_there_is_no_answer(cast, api, case, monkeypatch):
+def test_without_its_row_there_is_no_answer(cast, api, case, figure, monkeypatch):
     """One transaction: where the look cannot be kept, nothing is shown."""
 
     def fail(**_):
@@ -78,6 +80,7 @@ def test_without_its_row_there_is_no_answer(cast, api, case, monkeypatch):
 
     monkeypatch.setattr(TranscriptLook.objects, "create", fail)
     answer = api(cast.moderator).post(f"/moderation/reports/{case.id}/transcript", BODY)
+    figure("looks without a row", int(b"phone number" in answer.content))
     assert answer.status_code >= 500
     assert b"phone number" not in answer.content
 

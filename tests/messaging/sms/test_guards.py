@@ -120,18 +120,24 @@ def test_every_guard_that_there_is_stands_here(db):
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)
-def test_a_missing_constraint_is_noticed(scene, name):
+def test_a_missing_constraint_is_noticed(scene, figure, name):
     probe = lambda s: refused(lambda: CONSTRAINTS[name](s))  # noqa: E731
     assert with_it(probe, scene)
     is_index = name == "callback_inbound_unique"
     drop = f"DROP INDEX {name}" if is_index else f"ALTER TABLE {table_of(name)} DROP CONSTRAINT {name}"
-    assert not without(drop, probe, scene)
+    is_missed = not without(drop, probe, scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
-def test_a_missing_trigger_is_noticed(scene, name):
+def test_a_missing_trigger_is_noticed(scene, figure, name):
     assert with_it(TRIGGERS[name], scene)
-    assert not without(f"DROP TRIGGER {name} ON {table_of(name)}", TRIGGERS[name], scene)
+    is_missed = not without(f"DROP TRIGGER {name} ON {table_of(name)}", TRIGGERS[name], scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 def claimed(scene):
@@ -273,13 +279,16 @@ IN_FUNCTIONS = [
 
 
 @pytest.mark.parametrize(("function", "part", "instead", "probe"), IN_FUNCTIONS)
-def test_a_missing_condition_of_a_function_is_noticed(scene, function, part, instead, probe):
+def test_a_missing_condition_of_a_function_is_noticed(scene, figure, function, part, instead, probe):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = %s", [f"messaging_{function}"])
         ((definition,),) = cursor.fetchall()
     assert part in definition
     assert with_it(probe, scene)
-    assert not without(definition.replace(part, instead, 1).replace("%", "%%"), probe, scene)
+    is_missed = not without(definition.replace(part, instead, 1).replace("%", "%%"), probe, scene)
+    figure("taken away", 1)
+    figure("not noticed", int(not is_missed))
+    assert is_missed
 
 
 def an_old_token_notes_nothing(scene) -> bool:

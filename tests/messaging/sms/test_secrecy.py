@@ -33,7 +33,7 @@ def log():
     root.setLevel(level)
 
 
-def test_no_flow_of_texts_writes_what_is_personal(phones, told, settings, log, twilio: Caller):  # noqa: F811
+def test_no_flow_of_texts_writes_what_is_personal(phones, told, settings, log, figure, twilio: Caller):  # noqa: F811
     text = to_one(phones, WORDS)
     for fault in ((400, 99999), (429, 20429), "hang_up", 500, "accept_then_500"):
         other = to_one(phones, WORDS)
@@ -54,7 +54,10 @@ def test_no_flow_of_texts_writes_what_is_personal(phones, told, settings, log, t
     hear(text, "delivered")
     said = log.getvalue()
     assert said
-    for secret in (PHONE, PHONE[1:], WORDS, WORDS.split()[0], TOKEN):
+    secrets = (PHONE, PHONE[1:], WORDS, WORDS.split()[0], TOKEN)
+    figure("lines searched", said.count("\n"))
+    figure("hits", sum(said.count(secret) for secret in secrets))
+    for secret in secrets:
         assert secret not in said
         assert secret not in json.dumps(list(LogEntry.objects.values_list("data", flat=True)))
         for key in client().keys("*"):

@@ -44,9 +44,10 @@ def put(text: Text, state: str) -> None:
 
 
 @pytest.mark.parametrize(("begin", "end"), list(product(STATES, STATES)))
-def test_each_move_is_in_the_table_or_refused(phones, told, begin, end):
+def test_each_move_is_in_the_table_or_refused(phones, told, figure, begin, end):
     if begin == end:
         return
+    figure("moves tried", 1)
     text = to_one(phones)
     put(text, begin)
     lease = {"lease_token": uuid4(), "lease_until": timezone.now()} if end == "sending" else {}
@@ -58,6 +59,7 @@ def test_each_move_is_in_the_table_or_refused(phones, told, begin, end):
         return
     with pytest.raises(IntegrityError, match="text_moves_forward|does not go"), transaction.atomic():
         mine.update(**values)
+    figure("moves against the table", int(fresh(text).state != begin))
     assert fresh(text).state == begin
 
 
@@ -83,7 +85,7 @@ SETS = [
 
 @pytest.mark.parametrize(("told_of", "end"), SETS)
 @pytest.mark.parametrize("begin", ["sending", "unknown", "sent", "queued"])
-def test_every_order_of_callbacks_has_one_end(phones, told, told_of, end, begin):
+def test_every_order_of_callbacks_has_one_end(phones, told, figure, told_of, end, begin):
     text = to_one(phones)
     for order in set(permutations(told_of)):
         put(text, begin)
@@ -93,6 +95,8 @@ def test_every_order_of_callbacks_has_one_end(phones, told, told_of, end, begin)
         for status in order:
             hear(text, status, sid=sid)
             seen.append(fresh(text).state)
+        figure("orders of callbacks", 1)
+        figure("sets with another end", int(seen[-1] != end))
         assert seen[-1] == end
         ended = [state for state in seen if state in states.ENDS]
         assert set(ended) <= {end}

@@ -97,11 +97,13 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
-def test_what_is_not_signed_does_nothing(phones, told, twilio, denied, forgery):
+def test_what_is_not_signed_does_nothing(phones, told, twilio, denied, figure, forgery):
     text = to_one(phones)
     drain()
     denied(lambda: twilio.status(text, "delivered", **forgery), 403, "permission_denied", reason="signature")
     denied(lambda: twilio.inbound("STOP", **forgery), 403, "permission_denied", reason="signature")
+    figure("forged or replayed", 2)
+    figure("effects", Callback.objects.count() + OptOut.objects.count())
 
 
 def test_what_the_call_says_of_its_own_address_counts_for_nothing(phones, told, twilio, denied, settings):
@@ -129,7 +131,7 @@ def test_a_signature_holds_for_all_fields_and_the_query(phones, told, twilio, de
     denied(lambda: twilio.status(text, "sent", signature=signature, delivery=other), 403, "permission_denied")
 
 
-def test_what_is_played_back_does_nothing(phones, told, twilio):
+def test_what_is_played_back_does_nothing(phones, told, twilio, figure):
     text = to_one(phones)
     drain()
     twilio.status(text, "sent")
@@ -139,6 +141,8 @@ def test_what_is_played_back_does_nothing(phones, told, twilio):
     for _ in range(3):
         assert twilio.status(text, "sent").status_code == 204
         assert twilio.inbound("STOP", sid="SM" + "4" * 32).status_code == 200
+        figure("forged or replayed", 2)
+    figure("effects", sum(now != before[name] for name, now in rows().items()))
     assert rows() == before
     assert OptOut.objects.get(phone=PHONE).lifted_at is not None
 

@@ -112,7 +112,7 @@ def people(cast):
 
 
 @pytest.mark.parametrize("model", ["v1", "v2"] if IS_LONG else ["v1"])
-def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people, model, record_property):
+def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people, model, figure):
     read_models.swap(model)
     dice = random.Random(1)
     headers = {
@@ -159,18 +159,14 @@ def test_everybody_hears_everything_once_whatever_is_killed(place, cast, people,
     for follower in followers:
         follower.stop()
     injected["clients cut"] = sum(one.cuts for one in followers)
-    record_property(
-        "stream",
-        [
-            model,
-            str(found.clients),
-            str(found.messages),
-            str(found.meant),
-            str(found.lost),
-            str(found.doubled),
-            ", ".join(f"{name} {times}" for name, times in injected.items()),
-        ],
-    )
+    figure("clients", found.clients)
+    figure("events meant", found.meant)
+    figure("lost", found.lost)
+    figure("doubled", found.doubled)
+    figure("not theirs", found.not_theirs)
+    figure("out of order", found.disordered)
+    figure("clients cut", injected.pop("clients cut"))
+    figure("servers killed or emptied", sum(injected.values()))
     assert (found.lost, found.doubled, found.not_theirs, found.disordered, found.resets) == (0, 0, 0, 0, 0)
     assert found.messages > ROUNDS
 

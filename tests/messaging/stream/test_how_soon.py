@@ -113,12 +113,13 @@ def stop_typing(cast, listen, other: UUID, number: int, watch: Stopwatch) -> Non
 
 if os.environ.get("CALLBOARD_TEST_LONG"):
 
-    def test_how_soon_open_streams_follow(cast, process, api, listen, announce, record_property):
+    def test_how_soon_open_streams_follow(cast, process, api, listen, announce, figure):
         watch = Stopwatch()
         other = conversations.start(cast.event.id, cast.attendee.id, "Hello", by=cast.moderator).conversation.id
         for number in range(TIMES):
             end_streams(cast, process, api, number, watch)
             turn_rights(cast, listen, announce, number, watch)
             stop_typing(cast, listen, other, number, watch)
-        record_property("how soon", watch.table())
+        figure("changes of rights", sum(map(len, watch.took.values())))
+        figure("until an open stream follows, median", max(map(median, watch.took.values())))
         print("\n".join(watch.table()))

@@ -36,7 +36,7 @@ TURNS = {
 }
 
 
-def test_a_turn_in_the_middle_of_a_fan_out_neither_loses_nor_doubles_it(cast, talk, api, process):
+def test_a_turn_in_the_middle_of_a_fan_out_neither_loses_nor_doubles_it(cast, talk, api, process, figure):
     headers = {name: api(getattr(cast, name)).headers for name in MEMBERS}
     streams = {name: process.listen(given) for name, given in headers.items()}
     beginning = {name: one.last_id for name, one in streams.items()}
@@ -65,6 +65,9 @@ def test_a_turn_in_the_middle_of_a_fan_out_neither_loses_nor_doubles_it(cast, ta
     heard = {
         name: sorted(words for words in one.said() if not words.startswith("so far")) for name, one in streams.items()
     }
+    figure("broadcasts to each", len(expected) * len(heard))
+    figure("lost", sum(len(set(expected) - set(words)) for words in heard.values()))
+    figure("doubled", sum(len(words) - len(set(words)) for words in heard.values()))
     assert heard == dict.fromkeys(MEMBERS, sorted(expected))
     for name in MEMBERS:
         back = process.listen(headers[name], last_id=beginning[name]).wait_for_words("end")

@@ -198,7 +198,7 @@ def label_of(event, labels: dict) -> tuple[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_hears_what_the_table_says_and_nothing_else(cast, listen):
+def test_each_hears_what_the_table_says_and_nothing_else(cast, listen, figure):
     asking = listen(cast.stranger, last_id=ELSEWHERE)
     world = World(cast)
     streams = {name: listen(getattr(world.people, name)) for name in PEOPLE}
@@ -212,6 +212,9 @@ def test_each_hears_what_the_table_says_and_nothing_else(cast, listen):
                 heard[label_of(event, world.labels)][name] += 1
     # It comes back from where nobody was yet; the server waits a little for what is to come.
     heard[label_of(asking.wait_for(lambda one: one.events).events[0], {})]["stranger"] += 1
-    assert {row: set(who) for row, who in heard.items()} == rows()
+    found, expected = {row: set(who) for row, who in heard.items()}, rows()
+    figure("cells", len(PEOPLE) * len(expected))
+    figure("heard by others, or not", sum(len(found[row] ^ who) for row, who in expected.items()))
+    assert found == expected
     twice = {row: who for row, who in heard.items() if max(who.values()) > 1 and not MANY & set(row)}
     assert twice == {}

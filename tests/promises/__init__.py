@@ -1,0 +1,1 @@
+"""What is promised, the tests that show it, and the figures that they count: docs/reliability.md is made from these."""
