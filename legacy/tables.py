@@ -108,7 +108,8 @@ def missing_triggers() -> list[str]:
     wanted = triggers.OLD_SIDE + triggers.NEW_SIDE
     if Bridge.objects.filter(state=Bridge.State.CUT_OVER).exists():
         wanted += triggers.READ_ONLY
-    there = {name for (name,) in _rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')")}
+    fires = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+    there = {name for (name,) in _rows(fires)}
     return [name for name, _ in wanted if name not in there]
 
 
