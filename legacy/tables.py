@@ -50,6 +50,11 @@ def against_attaching(event_id: UUID) -> str | None:
             f"public.{table}",
         ):
             return f"The ids of the table {table} are not unique."
+        if _rows("SELECT WHERE row_security_active(to_regclass(%s))", f"public.{table}"):
+            return (
+                f"Row-level security hides rows of the table {table} from the bridge: run Callboard as its owner, and"
+                f" first: ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;"
+            )
     return _against_foreign_keys()
 
 
@@ -99,11 +104,12 @@ def rehearse() -> None:
 
 
 def missing_triggers() -> list[str]:
-    """Of those that a standing bridge has, what is not there or switched off."""
+    """Of those that a standing bridge has, what is not there or switched off, or fires for replicas alone."""
     wanted = triggers.OLD_SIDE + triggers.NEW_SIDE
     if Bridge.objects.filter(state=Bridge.State.CUT_OVER).exists():
         wanted += triggers.READ_ONLY
-    there = {name for (name,) in _rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")}
+    fires = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+    there = {name for (name,) in _rows(fires)}
     return [name for name, _ in wanted if name not in there]
 
 

@@ -38,8 +38,6 @@ MOST_AT_ONCE = 500
 MOST_BEHIND = 20_000
 # Rows of the log that are kept; about a kilobyte each.
 MOST_KEPT = 10_000
-# Between a statement's time and its snapshot, and between processes.
-SLACK_MICROSECONDS = 1_000_000
 # After the last one has gone, so long it goes on reading for who comes back.
 LINGER_SECONDS = 60
 LONGEST_PAUSE_SECONDS = 2.0
@@ -181,10 +179,14 @@ class Hub:
             self.floor = self.kept[0].seen
 
     def since(self, place: Place) -> Iterator[Entry]:
-        """Of what is kept, what came after this place as far as times tell; rather too much than too little."""
-        for batch in self.kept:
-            if batch.at > place.at - SLACK_MICROSECONDS:
-                yield from batch.entries
+        """Of what is kept, the newest first, what came after this place; rather too much than too little.
+
+        By what was seen, not by the time: in the middle of catching up one is in an old cut at a new time.
+        """
+        for batch in reversed(self.kept):
+            if batch.cut.is_within(place.seen):
+                break
+            yield from batch.entries
 
     def _rest_if_alone(self) -> None:
         if len(self.listeners) or self.joining or self._looking:

@@ -143,6 +143,11 @@ def test_each_step_is_in_the_audit(cast):
         ("ALTER TABLE messages DROP CONSTRAINT messages_pkey", "not unique"),
         ("DROP TABLE messages CASCADE", "no table public.messages"),
         (
+            "ALTER TABLE messages ENABLE ROW LEVEL SECURITY; ALTER TABLE messages FORCE ROW LEVEL SECURITY;"
+            "CREATE POLICY everyone ON messages FOR INSERT WITH CHECK (true)",
+            "ALTER TABLE messages NO FORCE ROW LEVEL SECURITY",
+        ),
+        (
             "CREATE TABLE old_users (id uuid PRIMARY KEY);"
             "ALTER TABLE messages ADD CONSTRAINT whom FOREIGN KEY (sender_id) REFERENCES old_users",
             'ALTER TABLE messages DROP CONSTRAINT "whom"',

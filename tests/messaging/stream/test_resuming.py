@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from messaging import conversations, log
 from messaging.models import LogEntry, LogFloor
-from messaging.stream import application, places
+from messaging.stream import application, catching_up, places
 from tests.streams import PATH, stream_process
 from tests.waiting import PATIENCE
 
@@ -84,6 +84,29 @@ def test_from_each_event_on_exactly_the_rest_is_told(talk, cast, api, either):
         rest.wait_for_words(f"after {number}").cut()
         expected = words[number + 1 :] + [f"after {earlier}" for earlier in range(number + 1)]
         assert rest.said() == expected
+
+
+def test_of_more_than_is_told_at_once_all_is_told_whatever_the_time_in_the_id(talk, cast, api, process):
+    headers = api(cast.attendee).headers
+    stream = process.listen(headers)
+    beginning = places.parse(stream.last_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO messaging_logentry (kind, event_id, user_id, data)"
+            " SELECT 'broadcast.progress', %s, %s, jsonb_build_object('broadcast_id', number)"
+            " FROM generate_series(1, %s) number",
+            [cast.event.id, cast.attendee.id, 2 * catching_up.MOST_AT_ONCE + 50],
+        )
+    say(talk, cast.mvp_dealer, "end")
+    stream.wait_for_words("end")
+    told = [event.data for event in stream.events]
+    later = str(beginning._replace(at=beginning.at + 3_600_000_000))
+    rest = process.listen(headers, last_id=later)
+    say(talk, cast.mvp_dealer, "after it")
+    rest.wait_for_words("after it")
+    assert [event.data for event in rest.events][:-1] == told
+    middle = process.listen(headers, last_id=rest.events[10].id).wait_for_words("after it")
+    assert [event.data for event in middle.events] == [event.data for event in rest.events][11:]
 
 
 def test_one_that_commits_late_is_told_then_and_holds_up_nobody(talk, cast, api, either):
