@@ -62,13 +62,14 @@ def count(figure: Figure, answer) -> None:
 
 
 def _lacks_a_token_alone(case) -> bool:
-    """With one, nothing would be wrong with it: parameters that nobody knows are passed over, in the query too."""
+    """With one, perhaps nothing would be wrong with it: parameters that nobody knows are passed over, in the query too."""
     negated = {location for location, component in case.meta.components.items() if component.mode.is_negative}
     is_elsewhere = negated - {ParameterLocation.HEADER, ParameterLocation.QUERY}
     if is_elsewhere or "Authorization" in (case.headers or {}):
         return False
     known = {parameter.name for parameter in case.operation.query}
-    return not known & (case.query or {}).keys()
+    given = (case.query or {}).keys()
+    return not known & given or bool(given - known)
 
 
 def _headers(case, headers: dict) -> dict:

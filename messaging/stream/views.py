@@ -1,7 +1,6 @@
 """The stream in the document, and for a web process that is asked for it."""
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 
@@ -19,6 +18,18 @@ class EventId(serializers.Field):
 
     def to_internal_value(self, value):
         return places.parse(value) or self.fail("invalid")
+
+
+# Of one of them.
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "To come back with."},
+        "event": {"type": "string", "description": "What has happened."},
+        "data": {"type": "string", "description": "JSON."},
+        "retry": {"type": "integer", "description": "Milliseconds until coming back."},
+    },
+}
 
 
 class StreamQuery(Query):
@@ -43,7 +54,9 @@ class Stream(Endpoint):
         ),
         tag="Stream",
         query=StreamQuery,
-        answers={(200, frames.MEDIA_TYPE): OpenApiResponse(OpenApiTypes.STR, description="Server-sent events.")},
+        answers={
+            (200, frames.MEDIA_TYPE): OpenApiResponse(EVENT, description="Server-sent events, one after the other.")
+        },
     )
     @one_trip
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -254,6 +254,28 @@ def test_calls_beside_an_old_client_that_writes_there(scene, clients, old):
     assert differences() == []
 
 
+@pytest.mark.parametrize("deed", ["remove", "restore", "delete"])
+def test_whoever_changes_a_message_takes_its_conversation_first(scene, clients, deed):
+    """What the old side has not heard of yet is written there with the change, under the conversation's row."""
+    one, _ = clients
+    said = scene.said[0][0]
+    if deed == "restore":
+        messages.remove(said, reason="Spam", by=scene.moderator)
+    does = {
+        "remove": lambda: messages.remove(said, reason="Spam", by=scene.moderator),
+        "restore": lambda: messages.restore(said, by=scene.moderator),
+        "delete": lambda: messages.delete(said, by=scene.mvp_dealer),
+    }
+    one.do("BEGIN")
+    one.do("SELECT FROM messaging_conversation WHERE id = %s FOR NO KEY UPDATE", new(said).conversation_id)
+    call = Call(does[deed])
+    assert call.doing.is_alive()
+    one.do("SELECT FROM messaging_message WHERE id = %s FOR NO KEY UPDATE NOWAIT", said)
+    commit(one)
+    call.end()
+    assert differences() == []
+
+
 # --- Whose a conversation is -------------------------------------------------------------------
 
 GIVE = "UPDATE conversations SET requester_id = %s WHERE id = %s"

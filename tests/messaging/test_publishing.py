@@ -80,7 +80,7 @@ def test_the_log_says_to_whom_a_batch_went(cast):
     batch = publishing.deliver(message, batch=1000)
     told = LogEntry.objects.get(kind="message.delivered")
     assert told.message_id == message.id
-    assert told.data == {"after": str(publishing.FIRST), "upto": str(batch.upto)}
+    assert told.data == {"after": str(publishing.FIRST), "upto": str(batch.upto), "models": {"model": "v1"}}
 
 
 def test_two_workers_on_one_message_write_each_delivery_once(cast):
