@@ -62,7 +62,7 @@ def count(figure: Figure, answer) -> None:
 
 
 def _lacks_a_token_alone(case) -> bool:
-    """With one, perhaps nothing would be wrong with it: parameters that nobody knows are passed over, in the query too."""
+    """With one, it may be that nothing is wrong: parameters that nobody knows are passed over, in the query too."""
     negated = {location for location, component in case.meta.components.items() if component.mode.is_negative}
     is_elsewhere = negated - {ParameterLocation.HEADER, ParameterLocation.QUERY}
     if is_elsewhere or "Authorization" in (case.headers or {}):

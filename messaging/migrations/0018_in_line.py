@@ -1,5 +1,7 @@
-"""A conversation's row is locked before what is in it, also by who removes, restores, lets out or deletes a message: the
-order of all who write there, so that none of them waits in a circle with another."""
+"""A conversation's row is locked before what is in it, also by who removes, restores, lets out or deletes a message.
+
+That is the order of all who write there, so that none of them waits in a circle with another.
+"""
 
 from importlib import import_module
 

@@ -55,7 +55,7 @@ class Stream(Endpoint):
         tag="Stream",
         query=StreamQuery,
         answers={
-            (200, frames.MEDIA_TYPE): OpenApiResponse(EVENT, description="Server-sent events, one after the other.")
+            (200, frames.MEDIA_TYPE): OpenApiResponse(EVENT, description="One server-sent event after the other.")
         },
     )
     @one_trip
