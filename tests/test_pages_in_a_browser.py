@@ -276,6 +276,7 @@ def test_the_directory_leads_to_whom_the_table_allows(cast, site, visit):
     everyone_can_use(page)
     page.get_by_role("link", name="Message Attendee 2").click()
     page.locator("#first").fill("Number 58 came in")
+    page.wait_for_load_state()
     page.reload()
     # What was begun is kept, for this person.
     expect(page.locator("#first")).to_have_value("Number 58 came in")

@@ -26,7 +26,7 @@ from messaging.models import Message
 from tests.conftest import join, make_event, make_user
 
 IS_LONG = bool(os.environ.get("CALLBOARD_TEST_LONG"))
-RUNS, STEPS = (300, 60) if IS_LONG else (25, 40)
+RUNS, STEPS = (300, 60) if IS_LONG else (15, 40)
 
 ROLES = ("attendee", "dealer", "mvp_dealer", "organizer", "moderator")
 MAY_OPEN = {

@@ -16,8 +16,10 @@ export function keepDraft(field) {
   const to = field.form.querySelector("input[type=hidden][name=to]")?.value ?? "";
   const name = `draft:${me}:new:${eventId}:${to}`;
   sessionStorage.removeItem(SENT);
-  if (!field.value) field.value = kept.read(name, "");
-  field.addEventListener("input", () => kept.write(name, field.value));
+  const keep = () => kept.write(name, field.value);
+  if (field.value) keep(); // written before this ran
+  else field.value = kept.read(name, "");
+  field.addEventListener("input", keep);
   field.form.addEventListener("submit", ({ submitter }) => {
     if (!submitter?.formNoValidate) sessionStorage.setItem(SENT, name);
   });
