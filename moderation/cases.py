@@ -21,7 +21,7 @@ from api.database import acting_as, as_owner
 from api.errors import InvalidState
 from events.access import moderates_as_staff
 from messaging import log
-from messaging.models import Message
+from messaging.models import Conversation, Message
 from moderation import access, alerts, evidence, figures, states
 from moderation.models import Case, ContentRule, Evidence, Report, RuleHit
 from moderation.states import Status
@@ -99,6 +99,9 @@ def hand_back(found: access.FoundCase, *, by: User) -> Case:
 
 
 def lock(case: Case) -> Case:
+    # In the order of all who write there: the conversation, its message, and what was reported of it.
+    around = Message.objects.filter(id=case.message_id).values("conversation_id")
+    list(Conversation.objects.select_for_update(no_key=True).filter(id__in=around).values_list("id"))
     Message.objects.select_for_update(no_key=True).values_list("id").get(id=case.message_id)
     # Without its evidence: a join is looked at as it was before a lock was waited for, and would find no row at all
     # where the evidence has become another meanwhile.

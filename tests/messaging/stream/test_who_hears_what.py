@@ -35,6 +35,8 @@ PEOPLE = tuple(TABLE.split("\n")[1].split()[1:])
 OUTSIDE = ("removed", "stranger", "staff")
 ELSEWHERE = "0660cc54875d70-000000000016-000000-3fffffffffffff.0-3fffffffffffff.1"
 END = "that is all"
+# The label of what is told last of all.
+LAST = "ordered by the MVP dealer"
 # By what an event names the thing that it tells of.
 KEYS = {
     "message.created": ("item", "message_id"),
@@ -163,7 +165,7 @@ class World:
         self.note("delivery.updated", texted, "of the organizer's text")
         for by, role, label, told in (
             (cast.organizer, "moderator", "ordered for moderators", "of the organizer's"),
-            (cast.mvp_dealer, "attendee", "ordered by the MVP dealer", "of the MVP dealer's"),
+            (cast.mvp_dealer, "attendee", LAST, "of the MVP dealer's"),
         ):
             order = Order(kind="announcement", content=label, roles=[role])
             made = orders.accept(access_event(cast.event.id, by=by), order, by=by)
@@ -204,6 +206,9 @@ def test_each_hears_what_the_table_says_and_nothing_else(cast, listen, figure):
     streams = {name: listen(getattr(world.people, name)) for name in PEOPLE}
     world.happen()
     world.type(lambda: all(streams[name].of("typing") for name in ("attendee", "attendee_2", "dealer", "suspended")))
+    # Who comes in afterwards would hear by right what is told a moment late.
+    last = lambda one: any(event.data.get("item", {}).get("content") == LAST for event in one.events)  # noqa: E731
+    streams["attendee"].wait_for(last)
     world.end()
     heard: dict[tuple[str, str], Counter] = {row: Counter() for row in rows()}
     for name, stream in streams.items():
