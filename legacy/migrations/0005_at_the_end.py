@@ -197,7 +197,21 @@ _STALE = ("legacy_own_write(boolean)", "legacy_old_message()", "legacy_old_conve
 ANEW = (
     [
         migrations.RunSQL(
-            "ALTER TABLE legacy_debt ADD COLUMN IF NOT EXISTS is_untold boolean NOT NULL DEFAULT false",
+            [
+                """
+                DO $$ BEGIN
+                    IF EXISTS (SELECT FROM pg_trigger WHERE tgname = 'legacy_message_in_step') AND NOT EXISTS (
+                        SELECT FROM pg_trigger WHERE tgname = 'legacy_message_followed'
+                    ) THEN
+                        RAISE EXCEPTION 'The bridge is attached in its earlier form. With the release before this one:'
+                            ' manage.py legacy rollback until it is detached; then migrate, attach and backfill again.';
+                    END IF;
+                END $$
+                """,
+                "ALTER TABLE legacy_debt ADD COLUMN IF NOT EXISTS is_untold boolean NOT NULL DEFAULT false",
+                "ALTER TABLE legacy_debt DROP CONSTRAINT IF EXISTS legacy_debt_pkey",
+                "CREATE INDEX IF NOT EXISTS legacy_debt_message ON legacy_debt (message_id)",
+            ],
             migrations.RunSQL.noop,
         )
     ]
