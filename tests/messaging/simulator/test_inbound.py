@@ -101,7 +101,7 @@ def test_what_our_side_fails_to_take_is_offered_again_and_its_answer_arrives(sim
     ours.answers, ours.twiml = [503], "<Response><Message>Late, but here</Message></Response>"
     answer = simulator.write("Anybody there?")
     assert (answer["webhook_status"], answer["replies"]) == (503, [])
-    wait_until(lambda: simulator.arrived()[0]["body"] == "Late, but here")
+    wait_until(lambda: [item["body"] for item in simulator.arrived()[:1]] == ["Late, but here"])
     assert len(ours.posted) == 2
 
 
