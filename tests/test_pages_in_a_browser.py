@@ -17,6 +17,7 @@ from events.models import Membership
 from messaging import conversations, messages, publishing
 from messaging.models import Conversation, FeedMarker, Message
 from messaging.sms import sending
+from rollout import read_models
 from tests import site as sites
 from tests.broadcasts.conftest import finish
 from tests.browsing import NARROW, violations
@@ -175,6 +176,38 @@ def test_older_messages_come_by_scrolling(cast, talk, site, visit):
     assert bubbles(page).first.inner_text() == "Good morning"
     texts = bubbles(page).all_inner_texts()
     assert texts[1:] == [f"Number {number:02}" for number in range(85)]
+
+
+def test_in_the_feed_one_line_divides_what_was_there_before_they_joined(cast, site, visit):
+    read_models.swap("v2")
+    for number in range(70):
+        published = publishing.publish(
+            by=cast.organizer, event_id=cast.event.id, message_type="announcement", content=f"Number {number:02}"
+        )
+        publishing.deliver_all(published)
+    # From the 35th on they were there: the line comes with what is scrolled to.
+    came = Message.objects.get(content="Number 35").created_at
+    Membership.objects.filter(event=cast.event, user=cast.attendee).update(joined_at=came)
+    page = visit(f"{site}/e/{cast.event.id}", cast.attendee)
+    rows, divider = page.locator("#feed > li[data-id]"), page.locator("#feed > .divider")
+    expect(rows).to_have_count(30)
+    expect(divider).to_have_count(0)
+    for number in (60, 70):
+        page.locator("[data-older]").scroll_into_view_if_needed()
+        expect(rows).to_have_count(number)
+    expect(divider).to_have_text("From before you joined")
+    assert divider.evaluate("line => line.previousElementSibling.innerText").count("Number 35")
+    assert divider.evaluate("line => line.nextElementSibling.innerText").count("Number 34")
+    everyone_can_use(page)
+    # As the server makes it, where it is on the first page already; without a script, too.
+    Membership.objects.filter(event=cast.event, user=cast.attendee).update(
+        joined_at=Message.objects.get(content="Number 65").created_at
+    )
+    page.reload()
+    assert divider.evaluate("line => line.previousElementSibling.innerText").count("Number 65")
+    page.locator("[data-older]").scroll_into_view_if_needed()
+    expect(rows).to_have_count(60)
+    expect(divider).to_have_count(1)
 
 
 def test_an_organizer_announces_and_watches_it_arrive(cast, site, visit):
