@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -96,11 +96,19 @@ def _erase_messages(user: User, event_id: Any) -> int:
     return gone
 
 
-@transaction.atomic
 def erase_batch(ids: list) -> int:
-    """Their text, for good; whoever has one open is told that it changed. Tells how many: not always all."""
+    """Their text, for good; whoever has one open is told that it changed. Tells how many: not always all.
+
+    Those that nobody else has in hand; or one, for which is waited with nothing in hand: two who write several messages
+    each would wait for each other.
+    """
+    return _erase(ids, waits=False) or _erase(ids[:1], waits=True)
+
+
+@transaction.atomic
+def _erase(ids: list, *, waits: bool) -> int:
     now = timezone.now()
-    held = _held(ids)
+    held = _held(ids, waits=waits)
     messages = Message.objects.filter(id__in=held)
     messages.filter(deleted_at=None).update(deleted_at=now, deleted_by_kind=Message.Deleter.SENDER)
     told = messages.filter(held_at=None).values_list("id", "event_id", "conversation_id")
@@ -114,14 +122,13 @@ def erase_batch(ids: list) -> int:
     return messages.update(content=_GONE)
 
 
-def _held(ids: list) -> list:
-    """Those that nobody else has in hand; or one, for which is waited with nothing in hand: two who write several
-    messages each would wait for each other."""
-    messages = Message.objects.filter(id__in=ids).order_by("id")
-    free = messages.select_for_update(skip_locked=True, no_key=True)
-    return list(free.values_list("id", flat=True)) or list(
-        messages.filter(id=ids[0]).select_for_update(no_key=True).values_list("id", flat=True)
-    )
+def _held(ids: list, *, waits: bool) -> list:
+    """A conversation's row before its messages', as everybody takes them."""
+    mine = {"skip_locked": not waits, "no_key": True}
+    asked = Message.objects.filter(id__in=ids)
+    talks = Conversation.objects.filter(id__in=asked.values("conversation")).order_by("id").select_for_update(**mine)
+    of_these = Q(conversation=None) | Q(conversation__in=list(talks.values_list("id", flat=True)))
+    return list(asked.filter(of_these).order_by("id").select_for_update(**mine).values_list("id", flat=True))
 
 
 # --- Retention -------------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def test_calls_beside_an_old_client_that_writes_there(scene, clients, old):
     assert differences() == []
 
 
-@pytest.mark.parametrize("deed", ["remove", "restore", "delete"])
+@pytest.mark.parametrize("deed", ["remove", "restore", "delete", "erase"])
 def test_whoever_changes_a_message_takes_its_conversation_first(scene, clients, deed):
     """What the old side has not heard of yet is written there with the change, under the conversation's row."""
     one, _ = clients
@@ -265,6 +265,7 @@ def test_whoever_changes_a_message_takes_its_conversation_first(scene, clients, 
         "remove": lambda: messages.remove(said, reason="Spam", by=scene.moderator),
         "restore": lambda: messages.restore(said, by=scene.moderator),
         "delete": lambda: messages.delete(said, by=scene.mvp_dealer),
+        "erase": lambda: said_by.erase(scene.mvp_dealer),
     }
     one.do("BEGIN")
     one.do("SELECT FROM messaging_conversation WHERE id = %s FOR NO KEY UPDATE", new(said).conversation_id)
