@@ -145,6 +145,15 @@ class Model:
         """Newest first."""
         return [one for one in reversed(talk.said) if not one.is_held or one.sender == who]
 
+    def up_to(self, talk: Talk, message: Said | None) -> list[Said]:
+        """Newest first."""
+        return [one for one in reversed(talk.said) if message and one.step <= message.step]
+
+    def marker(self, talk: Talk, seat: Seat, who: str) -> str | None:
+        """As this person is shown it: up to what they may know of, as one may be held after it was read."""
+        known = (one for one in self.up_to(talk, seat.read) if not one.is_held or one.sender == who)
+        return next((str(one.id) for one in known), None)
+
     def unread(self, talk: Talk, who: str) -> int:
         seat = talk.seats[who]
         since = max(seat.since, self.members[who].since)
@@ -162,7 +171,7 @@ class Model:
                 self.unread(talk, who),
                 self.no_reply(talk, who),
                 next((one.as_shown() for one in self.seen(talk, who)), None),
-                [(name, self.members[name].role, seat.read and str(seat.read.id)) for name, seat in talk.seats.items()],
+                [(name, self.members[name].role, self.marker(talk, seat, who)) for name, seat in talk.seats.items()],
             )
             for talk in mine
         ]
@@ -323,8 +332,10 @@ class Machine(RuleBasedStateMachine):
         can_see = seat and (not message.is_held or message.sender == who)
         call = lambda: conversations.mark_read(talk.id, message.id, by=self.users[who])  # noqa: E731
         self.does(None if can_see else "not_found", call)
-        if can_see and (seat.read is None or seat.read.step < message.step):
-            seat.read = message
+        # Others are not to learn of a held one by the marker of its sender.
+        told = next((one for one in self.model.up_to(talk, message) if not one.is_held), None)
+        if can_see and told and (seat.read is None or seat.read.step < told.step):
+            seat.read = told
 
     @rule(talk=numbers, message=numbers)
     def delete(self, talk, message):
@@ -398,8 +409,7 @@ class Machine(RuleBasedStateMachine):
         if who == other:
             return
         members, pair = self.model.members, (who, other)
-        share_an_event = members[who].is_here and members[other].is_here
-        is_known = share_an_event or (is_lifted and pair in self.model.blocks)
+        is_known = (members[who].is_here and members[other].is_here) or pair in self.model.blocks
         work = blocks.unblock if is_lifted else blocks.block
         self.does(None if is_known else "not_found", lambda: work(self.users[other].id, by=self.users[who]))
         if is_known:
