@@ -72,7 +72,8 @@ def copy():
 
 def in_copy(name: str, statement: str) -> list:
     with Server.of_django().of(name).connect() as opened:
-        return opened.execute(statement).fetchall()
+        cursor = opened.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def a_text(state: str) -> int:
@@ -246,6 +247,17 @@ def test_replacing_asks_for_the_name_and_changes_nothing_without_it(file, manife
     monkeypatch.setattr("builtins.input", lambda _: "another")
     with pytest.raises(CommandError, match="nothing was changed"):
         call_command("restore", str(file), replace=True)
+
+
+@reads_alone
+def test_what_a_killed_run_left_behind_goes_with_the_next(file, manifest, copy):
+    with backups.for_now() as left:
+        in_copy("postgres", f'CREATE DATABASE "{left}" TEMPLATE template0')
+        with backups._maintenance() as opened:
+            # Its name outlives the block, as after kill -9.
+            opened.execute(f'ALTER DATABASE "{left}" RENAME TO "{left}_killed"')
+    backups.open_copy(file, manifest, progress=quietly)
+    assert in_copy("postgres", f"SELECT datname FROM pg_database WHERE starts_with(datname, '{left[:-8]}')") == []
 
 
 def manage(server: Server, *arguments: str) -> subprocess.CompletedProcess:
