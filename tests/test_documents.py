@@ -41,7 +41,8 @@ def test_links_of_a_document_lead_somewhere(document):
     dead = [
         (name, place)
         for name, place in targets
-        if not (found := document.parent / name if name else document).exists() or (place and place not in places(found))
+        if not (found := document.parent / name if name else document).exists()
+        or (place and place not in places(found))
     ]
     assert dead == []
 
