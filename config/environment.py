@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -69,6 +69,28 @@ def url(*schemes: str) -> Callable[[str], str]:
         return raw
 
     return convert
+
+
+def ip(raw: str) -> str:
+    try:
+        return str(ip_address(raw))
+    except ValueError:
+        raise ValueError("give an IP address such as 127.0.0.1, or 0.0.0.0 for all of this machine's") from None
+
+
+def socket_path(raw: str) -> Path:
+    if not Path(raw).absolute().parent.is_dir():
+        raise ValueError("give a path in a folder that is there")
+    return Path(raw)
+
+
+def fault_address(raw: str) -> str:
+    """Where faults are reported to, as Sentry names it."""
+    address = public_url(raw)
+    parts = urlsplit(address)
+    if not (parts.username and parts.hostname and re.search(r"/[0-9]+$", parts.path)):
+        raise ValueError("give a DSN such as https://key@sentry.example/1")
+    return address
 
 
 def public_url(raw: str) -> str:

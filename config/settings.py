@@ -17,6 +17,7 @@ from config.environment import (
     currency,
     email_addresses,
     email_server,
+    fault_address,
     former_keys,
     header_name,
     host_names,
@@ -436,7 +437,7 @@ RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rol
 # --- Logs ------------------------------------------------------------------------------------
 
 # Where faults are reported to, and traces sent; nowhere, where it is not set.
-SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", public_url, None)
+SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", fault_address, None)
 SENTRY_ENVIRONMENT = read("CALLBOARD_SENTRY_ENVIRONMENT", str, "production")
 OTLP_ENDPOINT = read("CALLBOARD_OTLP_ENDPOINT", public_url, None)
 LOG_FORMAT = read("CALLBOARD_LOGS", one_of("json", "readable"), "readable" if DEBUG else "json")
