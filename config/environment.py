@@ -30,7 +30,8 @@ def read(name: str, convert: Callable[[str], Any], default: Any) -> Any:
     try:
         return convert(raw)
     except ValueError as error:
-        shown = re.sub(r"//.*@", "//…@", raw)  # an address may hold a password
+        # An address may hold a password, also where it is not spelled as one.
+        shown = "…" if convert is secret else re.sub(r":.*@", ":…@", raw)
         raise Misconfigured(f"{name}={shown!r} is not valid: {error}") from None
 
 
@@ -63,7 +64,8 @@ def one_of(*choices: str) -> Callable[[str], str]:
 def url(*schemes: str) -> Callable[[str], str]:
     def convert(raw: str) -> str:
         parts = urlsplit(raw)
-        if parts.scheme not in schemes or not (parts.netloc or parts.path.strip("/")):
+        has_scheme = raw.lower().startswith(tuple(f"{scheme}://" for scheme in schemes))
+        if not has_scheme or not (parts.netloc or parts.path.strip("/")):
             raise ValueError(f"give a URL that starts with {' or '.join(s + '://' for s in schemes)}")
         parts.port  # noqa: B018  a port that is no number raises ValueError here
         return raw

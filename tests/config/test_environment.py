@@ -108,6 +108,8 @@ def test_sound_environment_starts(forked):
         ("DATABASE_URL", "postgres://u:sekret@127.0.0.1:99999/db"),
         ("DATABASE_URL", "postgres://u:sek ret@[bad/db"),
         ("REDIS_URL", "redis://:sekret@127.0.0.1:notaport"),
+        ("REDIS_URL", "redis:/:sekret@127.0.0.1"),
+        ("CALLBOARD_METRICS_TOKEN", "sekret sekret sekret"),
     ],
 )
 def test_nonsense_is_one_line_that_names_the_variable(forked, name, value):
