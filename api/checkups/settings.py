@@ -40,10 +40,13 @@ def keys() -> Iterator[Finding]:
     )
 
 
+def is_of_this_machine() -> bool:
+    return re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:|/|\Z)", settings.PUBLIC_URL) is not None
+
+
 def addresses() -> Iterator[Finding]:
-    is_local = re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:|/|\Z)", settings.PUBLIC_URL) is not None
     is_safe = settings.PUBLIC_URL.startswith("https://")
-    if is_local and not is_safe:
+    if is_of_this_machine() and not is_safe:
         yield note("CALLBOARD_PUBLIC_URL", f"{settings.PUBLIC_URL}: this machine only", "Set it before others come.")
     else:
         words = "no https: passwords and tokens go in the clear, and cookies are not marked as secure"

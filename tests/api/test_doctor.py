@@ -76,6 +76,28 @@ def test_settings_are_judged(settings, check, name, values, level):
     assert levels(check)[name] == level
 
 
+HERE, WORLD = "http://127.0.0.1:8000", "https://callboard.example"
+
+
+@pytest.mark.parametrize(
+    ("number", "redis", "address", "found"),
+    [
+        (180006, "8.2.2", WORLD, ("good", "good")),
+        (180004, "6.2.14", WORLD, ("warning", "warning")),
+        (180004, "6.2.14", HERE, ("note", "note")),
+        (150019, "6.2.20", WORLD, ("good", "good")),
+        (190000, "7.0.15", WORLD, ("good", "good")),
+        (140024, "6.0.20", HERE, ("fault", "fault")),
+        (170010, "255.255.255", WORLD, ("warning", "good")),
+    ],
+)
+def test_servers_that_are_old_or_have_known_holes_are_told(monkeypatch, settings, number, redis, address, found):
+    settings.PUBLIC_URL = address
+    monkeypatch.setattr(servers, "_postgres", lambda: (number, str(number)))
+    monkeypatch.setattr(servers, "_redis", lambda: redis)
+    assert tuple(levels(servers.versions).values()) == found
+
+
 # --- The database ------------------------------------------------------------------------------------
 
 
