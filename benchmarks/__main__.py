@@ -14,8 +14,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from benchmarks import (
@@ -62,7 +66,19 @@ QUICK = {"seconds": 2.0, "messages": 200_000}
 NOT_QUICK = ("rules", "plan")
 
 
+def above(least: float, kind: type) -> Callable[[str], float]:
+    def convert(raw: str) -> float:
+        with suppress(ValueError):
+            if least < (value := kind(raw)) < inf:
+                return value
+        raise argparse.ArgumentTypeError(f"give a number above {least}")
+
+    return convert
+
+
 def main() -> int:
+    # By way of every `finally`: the servers are ours.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,10 +88,10 @@ def main() -> int:
     parser.add_argument(
         "--write", action="store_true", help="into docs/performance.md, docs/figures.json and a picture"
     )
-    parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
-    parser.add_argument("--users", type=int, default=2_000)
-    parser.add_argument("--conversations", type=int, default=20_000)
-    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=above(0, float), default=8, help="of each measurement")
+    parser.add_argument("--users", type=above(1, int), default=2_000)
+    parser.add_argument("--conversations", type=above(0, int), default=20_000)
+    parser.add_argument("--messages", type=above(0, int), default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--home", type=Path, help="keep servers and data here")

@@ -3,12 +3,14 @@
     .venv/bin/python -m benchmarks.growth [100000 300000 1000000]
 
 Loads that many messages one after the other (`seed_load`, an event each) into the database that the environment names,
-which should be empty, and measures after each. What is measured is marked so; the rest follows from the slope between
-the two largest sizes: rows and bytes grow with messages, and a B-tree by a level whenever its pages outgrow a level's.
+which has to be migrated and without messages, and measures after each. What is measured is marked so; the rest follows
+from the slope between the two largest sizes: rows and bytes grow with messages, and a B-tree by a level whenever its
+pages outgrow a level's.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -17,8 +19,9 @@ import time
 from typing import NamedTuple
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 TABLES = ("messaging_message", "messaging_delivery", "messaging_conversation", "messaging_participant")
 GOAL = 100_000_000
@@ -41,9 +44,19 @@ class Relation(NamedTuple):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.growth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sizes", type=int, nargs="*", default=[100_000, 300_000, 1_000_000], help="in rising order")
+    sizes = parser.parse_args().sizes
+    if sizes != sorted(set(sizes)) or sizes[0] < 1000:
+        parser.error("give sizes of 1000 messages or more, in rising order")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    sizes = [int(word) for word in sys.argv[1:]] or [100_000, 300_000, 1_000_000]
+    try:
+        django.setup()
+        refuse_messages()
+    except (ImproperlyConfigured, DatabaseError) as error:
+        sys.exit(f"benchmarks.growth: {str(error).splitlines()[0]}")
     seen, calls, loaded = [], [], 0
     for seed, size in enumerate(sizes, 1):
         more = size - loaded
@@ -56,6 +69,14 @@ def main() -> None:
     print_calls(calls, seen[-1])
     print_log()
     print_removal(seed=1)
+
+
+def refuse_messages() -> None:
+    """It loads and deletes: not where anybody's are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM messaging_message)")
+        if cursor.fetchone()[0]:
+            sys.exit("benchmarks.growth: there are messages in this database: name an empty one in DATABASE_URL")
 
 
 def load(seed: int, messages: int) -> float:

@@ -368,7 +368,10 @@ def main() -> None:
     parser.add_argument("--count", type=int)
     parser.add_argument("--timeout", type=float, default=30)
     chosen = parser.parse_args()
-    target, path = Target.at(chosen.address)
+    try:
+        target, path = Target.at(chosen.address)
+    except ValueError as error:
+        parser.error(str(error))
     requests = read_requests(target, chosen.requests or [json.dumps({"path": path})])
     plan = {name: getattr(chosen, name) for name in ("connections", "rate", "seconds", "count", "timeout")}
     try:

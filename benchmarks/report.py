@@ -12,6 +12,7 @@ from html import escape
 from math import log10
 
 from benchmarks.promises import MISSED, Outcome, Promise
+from benchmarks.whole import alone, write_whole
 from config.environment import REPOSITORY
 
 FIGURES = REPOSITORY / "docs" / "figures.json"
@@ -27,15 +28,16 @@ COLOURS = {True: "#c2410c", False: "#0f766e"}
 
 def keep(name: str, outcome: Outcome, *, machine: str, set_up: str, messages: int, seconds: float) -> None:
     FIGURES.parent.mkdir(exist_ok=True)
-    figures = read()
-    figures[name] = outcome.as_json() | {
-        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "machine": machine,
-        "set_up": set_up,
-        "messages": messages,
-        "seconds": seconds,
-    }
-    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    with alone(FIGURES):
+        figures = read()
+        figures[name] = outcome.as_json() | {
+            "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+            "machine": machine,
+            "set_up": set_up,
+            "messages": messages,
+            "seconds": seconds,
+        }
+        write_whole(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
 
 
 def read() -> dict[str, dict]:
@@ -44,13 +46,14 @@ def read() -> dict[str, dict]:
 
 def write(order: list[str]) -> None:
     """Into the page and beside it."""
-    figures = read()
-    known = {name: figures[name] for name in order if name in figures}
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(picture(promised(known)))
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{section(known)}{END}{after}")
+    with alone(FIGURES):
+        figures = read()
+        known = {name: figures[name] for name in order if name in figures}
+        write_whole(PICTURE, picture(promised(known)))
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        write_whole(PAGE, f"{before}{BEGIN}\n{section(known)}{END}{after}")
 
 
 def promised(figures: dict[str, dict]) -> list[Promise]:

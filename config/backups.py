@@ -69,6 +69,8 @@ _FORGET_ANOTHER_SERVERS_LOG = """
     WHERE EXISTS (SELECT FROM messaging_logentry WHERE xid > pg_current_xact_id()::text::bigint)
 """
 
+_RENAME = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -131,9 +133,25 @@ def make(file: Path, *, progress: Progress) -> Manifest:
 
 def open_copy(file: Path, manifest: Manifest, *, progress: Progress) -> None:
     """Restores the file into a database of its own on the same server, compares, and takes that database away."""
-    name = f"{present()}_check_{uuid4().hex[:8]}"
-    load(file, manifest, name, progress=progress)
-    drop(name)
+    with for_now() as name:
+        load(file, manifest, name, progress=progress)
+
+
+@contextmanager
+def for_now() -> Iterator[str]:
+    """The name of a database that is gone afterwards; what a killed run has left behind goes first."""
+    prefix = f"{present()}_for_now_"
+    with _maintenance() as opened:
+        # One run at a time: of those that are there, none is anybody's any more.
+        opened.execute("SELECT pg_advisory_lock(hashtext(%s))", [prefix])
+        left = opened.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [prefix]).fetchall()
+        name = f"{prefix}{uuid4().hex[:8]}"
+        try:
+            for row in left:
+                drop(row[0])
+            yield name
+        finally:
+            drop(name)
 
 
 def load(file: Path, manifest: Manifest, name: str, *, progress: Progress) -> None:
@@ -144,8 +162,6 @@ def load(file: Path, manifest: Manifest, name: str, *, progress: Progress) -> No
         try:
             # Sorting and all else as this server has it.
             opened.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        except psycopg.errors.DuplicateDatabase:
-            raise Failed(f"there is a database {name} already: name another") from None
         except psycopg.errors.InsufficientPrivilege:
             user = opened.info.user
             raise Failed(f"{user} may not make databases: an administrator does ALTER ROLE {user} CREATEDB") from None
@@ -179,14 +195,26 @@ def settle(name: str, *, keep_texts: bool) -> int:
         return opened.execute(_END_TEXTS).rowcount
 
 
+def refuse_taken(name: str) -> None:
+    with _maintenance() as opened:
+        if opened.execute("SELECT true FROM pg_database WHERE datname = %s", [name]).fetchone():
+            raise Failed(f"there is a database {name} already: name another")
+
+
+def keep_as(wanted: str, name: str) -> None:
+    """It has its own name when nothing is left to be done with it."""
+    refuse_taken(wanted)
+    with _maintenance() as opened:
+        opened.execute(_RENAME.format(sql.Identifier(name), sql.Identifier(wanted)))
+
+
 def put_in_place(name: str) -> str:
     """The database of the settings gives its name to this one, and is kept under another, which is returned."""
     kept = f"{present()}_before_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     refuse_in_use()
     with _maintenance() as opened, opened.transaction():
-        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-        opened.execute(rename.format(sql.Identifier(present()), sql.Identifier(kept)))
-        opened.execute(rename.format(sql.Identifier(name), sql.Identifier(present())))
+        opened.execute(_RENAME.format(sql.Identifier(present()), sql.Identifier(kept)))
+        opened.execute(_RENAME.format(sql.Identifier(name), sql.Identifier(present())))
     return kept
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,7 +30,8 @@ def read(name: str, convert: Callable[[str], Any], default: Any) -> Any:
     try:
         return convert(raw)
     except ValueError as error:
-        shown = re.sub(r"//.*@", "//…@", raw)  # an address may hold a password
+        # An address may hold a password, also where it is not spelled as one.
+        shown = "…" if convert is secret else re.sub(r":.*@", ":…@", raw)
         raise Misconfigured(f"{name}={shown!r} is not valid: {error}") from None
 
 
@@ -63,12 +64,35 @@ def one_of(*choices: str) -> Callable[[str], str]:
 def url(*schemes: str) -> Callable[[str], str]:
     def convert(raw: str) -> str:
         parts = urlsplit(raw)
-        if parts.scheme not in schemes or not (parts.netloc or parts.path.strip("/")):
+        has_scheme = raw.lower().startswith(tuple(f"{scheme}://" for scheme in schemes))
+        if not has_scheme or not (parts.netloc or parts.path.strip("/")):
             raise ValueError(f"give a URL that starts with {' or '.join(s + '://' for s in schemes)}")
         parts.port  # noqa: B018  a port that is no number raises ValueError here
         return raw
 
     return convert
+
+
+def ip(raw: str) -> str:
+    try:
+        return str(ip_address(raw))
+    except ValueError:
+        raise ValueError("give an IP address such as 127.0.0.1, or 0.0.0.0 for all of this machine's") from None
+
+
+def socket_path(raw: str) -> Path:
+    if not Path(raw).absolute().parent.is_dir():
+        raise ValueError("give a path in a folder that is there")
+    return Path(raw)
+
+
+def fault_address(raw: str) -> str:
+    """Where faults are reported to, as Sentry names it."""
+    address = public_url(raw)
+    parts = urlsplit(address)
+    if not (parts.username and parts.hostname and re.search(r"/[0-9]+$", parts.path)):
+        raise ValueError("give a DSN such as https://key@sentry.example/1")
+    return address
 
 
 def public_url(raw: str) -> str:

@@ -22,8 +22,11 @@ def main(*, make: bool = False) -> None:
         servers.set_defaults()
     try:
         with servers.in_use(make=make):
-            execute_from_command_line(sys.argv)
-            _note_position()
+            try:
+                execute_from_command_line(sys.argv)
+            finally:
+                # Also where it ends with an exit code: what `provision` refused is refused, and the others stand.
+                _note_position()
     except (ImproperlyConfigured, Unusable) as error:
         servers.say(str(error))
         sys.exit(2)

@@ -17,6 +17,7 @@ from config.environment import (
     currency,
     email_addresses,
     email_server,
+    fault_address,
     former_keys,
     header_name,
     host_names,
@@ -194,6 +195,8 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# `check --deploy` looks for three middlewares by their names, of which `config.pages` has its own.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 CSRF_FAILURE_VIEW = "accounts.pages.again.form_refused"
 
 # --- The API ---------------------------------------------------------------------------------
@@ -436,7 +439,7 @@ RUNBOOK_URL = read("CALLBOARD_RUNBOOK_URL", public_url, f"{PUBLIC_URL}/admin/rol
 # --- Logs ------------------------------------------------------------------------------------
 
 # Where faults are reported to, and traces sent; nowhere, where it is not set.
-SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", public_url, None)
+SENTRY_DSN = read("CALLBOARD_SENTRY_DSN", fault_address, None)
 SENTRY_ENVIRONMENT = read("CALLBOARD_SENTRY_ENVIRONMENT", str, "production")
 OTLP_ENDPOINT = read("CALLBOARD_OTLP_ENDPOINT", public_url, None)
 LOG_FORMAT = read("CALLBOARD_LOGS", one_of("json", "readable"), "readable" if DEBUG else "json")

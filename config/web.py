@@ -6,7 +6,7 @@ from pathlib import Path
 from granian import Granian
 from granian.constants import Interfaces
 
-from config.environment import Misconfigured, exit_clearly, read, whole_number
+from config.environment import Misconfigured, exit_clearly, ip, read, socket_path, whole_number
 from config.size import web_threads, web_workers
 
 
@@ -18,12 +18,12 @@ def clear_away(uds: Path) -> None:
 
 
 def server() -> Granian:
-    uds = read("CALLBOARD_WEB_SOCKET", Path, None)
+    uds = read("CALLBOARD_WEB_SOCKET", socket_path, None)
     if uds:
         clear_away(uds)
     return Granian(
         "config.web_worker:application",
-        address=read("CALLBOARD_HOST", str, "127.0.0.1"),
+        address=read("CALLBOARD_HOST", ip, "127.0.0.1"),
         port=read("PORT", whole_number(1, 65535), 8000),
         uds=uds,
         uds_permissions=0o600,

@@ -60,6 +60,10 @@ def main() -> int:
         theirs = own[own.index("--") + 1 :]
         own = own[: own.index("--")]
     chosen = parser.parse_args(own)
+    if chosen.only and not chosen.promises:
+        parser.error(
+            "--only is of the promises: add --promises; a part of the suite is named after --, as pytest takes it"
+        )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     clean_environment()

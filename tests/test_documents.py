@@ -37,8 +37,20 @@ def test_first_message_and_the_walk_through_the_api_run_as_written(live_server):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_of_a_document_lead_somewhere(document):
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", document.read_text())
-    assert [target for target in targets if not (document.parent / target).exists()] == []
+    targets = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document.read_text())
+    dead = [
+        (name, place)
+        for name, place in targets
+        if not (found := document.parent / name if name else document).exists()
+        or (place and place not in places(found))
+    ]
+    assert dead == []
+
+
+def places(document: Path) -> set[str]:
+    """Its headings, as an address names them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_each_job_that_recurs_is_named_to_operators():

@@ -37,6 +37,11 @@ PRIMARY_POSITION = "SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint 
 _COPY_POSITION = (
     "SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint ELSE -1 END"
 )
+# The same in a database and in its copies, and in no other.
+_ORIGIN = (
+    "SELECT hashtextextended(concat(system_identifier, ' ', oid), 0) FROM pg_control_system(), pg_database"
+    " WHERE datname = current_database()"
+)
 
 
 class Silent(Exception):
@@ -47,12 +52,13 @@ class Line:
     """A connection of the watch's own, on which nobody waits longer than is set."""
 
     def __init__(self, alias: str):
-        self.alias, self.raw = alias, None
+        self.alias, self.raw, self.origin = alias, None, 0
 
     def number(self, statement: str) -> int:
         try:
             if self.raw is None:
                 self.raw = psycopg.connect(**connections[self.alias].get_connection_params())
+                self.origin = self._asked(self.raw.pgconn, _ORIGIN.encode())
             return self._asked(self.raw.pgconn, statement.encode())
         except (psycopg.Error, Error, Silent) as error:
             self.hang_up()
@@ -184,6 +190,8 @@ class Watch:
             self._judge(False, "nobody knows how far it is behind: the primary does not answer")
             return
         theirs = copy.number(_COPY_POSITION)
+        if copy.origin != primary.origin:
+            raise Silent("is no copy of this database")
         if theirs < 0:
             raise Silent("is no replica any more")
         behind = lag.behind(asked_at, ours, theirs)

@@ -11,7 +11,6 @@ from api import health, maintenance, redis
 from messaging.sms.models import Text
 
 CANARY = "health:text-canary"
-CANARY_TASK = "messaging.tasks.text_canary"
 
 # What is due goes out with the next wake-up or sweep; beyond this, nobody is at it.
 MOST_AGE_SECONDS = 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,19 @@ AT_LEAST = Promise("share", 0.3, "share", bar=0.25, beyond=0.45, is_floor=True)
 )
 def test_a_promise_is_kept_or_not(promise, verdict):
     assert promise.verdict == verdict
+
+
+def test_nothing_is_lost_where_runs_end_at_once(docs, monkeypatch):
+    names = [f"scenario {number}" for number in range(8)]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda name: keep(name, AT_MOST), names))
+    assert sorted(report.read()) == names
+    # Killed, or out of room, amid the writing: what was there is there.
+    monkeypatch.setattr(report.json, "dumps", lambda *_, **__: "\ud800")
+    with pytest.raises(UnicodeEncodeError):
+        keep("another", AT_MOST)
+    assert sorted(report.read()) == names
+    assert [path.name for path in docs.parent.glob(".*")] == []
 
 
 def test_how_many_times_as_good_as_promised():

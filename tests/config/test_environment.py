@@ -101,12 +101,15 @@ def test_sound_environment_starts(forked):
         ("CALLBOARD_TOKEN_DAYS", "-1"),
         ("CALLBOARD_REAL_IP_HEADER", "a b"),
         ("CALLBOARD_PREPARED_STATEMENTS", "sometimes"),
+        ("CALLBOARD_SENTRY_DSN", "https://sentry.example/1"),
         ("ALLOWED_HOSTS", ",,"),
         ("ALLOWED_HOSTS", "http://example.org"),
         ("DATABASE_URL", "mysql://u:sekret@x/y"),
         ("DATABASE_URL", "postgres://u:sekret@127.0.0.1:99999/db"),
         ("DATABASE_URL", "postgres://u:sek ret@[bad/db"),
         ("REDIS_URL", "redis://:sekret@127.0.0.1:notaport"),
+        ("REDIS_URL", "redis:/:sekret@127.0.0.1"),
+        ("CALLBOARD_METRICS_TOKEN", "sekret sekret sekret"),
     ],
 )
 def test_nonsense_is_one_line_that_names_the_variable(forked, name, value):
@@ -132,6 +135,15 @@ def test_size_that_makes_no_sense_is_told_before_anything_is_done(name, tmp_path
     assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1)
     assert name in ran.stderr
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("CALLBOARD_HOST", "web:80"), ("CALLBOARD_WEB_SOCKET", "/nowhere/web.sock")]
+)
+def test_place_to_listen_that_makes_no_sense_is_told(name, value):
+    ran = check("-m config.web", **{name: value})
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1)
+    assert name in ran.stderr
 
 
 def test_address_that_is_not_ours_is_told_with_its_name(tmp_path):

@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import connections
 
 from accounts import tokens
 from api import health, redis
 from api.replica import positions
-from api.replica.watch import Lag
+from api.replica.watch import Lag, Line, Silent, Watch
 from messaging import conversations
 from tests.conftest import Cast, join, make_event, make_moderating_staff, make_user
 from tests.messaging.conftest import start
@@ -223,6 +224,23 @@ def test_how_far_a_copy_is_behind_is_told_in_time():
     assert lag.behind(4.0, 300, 300) == 0.0
     assert lag.behind(9.0, 300, 300) == 0.0
     assert lag.behind(10.0, 400, 300) == 1.0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "why"), [(None, "is no replica any more"), ("postgres", "is no copy of this database")]
+)
+def test_what_is_no_copy_of_this_database_is_not_asked(monkeypatch, name, why):
+    known = connections.settings["default"]
+    monkeypatch.setitem(connections.settings, "replica", {**known, "NAME": name or known["NAME"]})
+    primary, copy = Line("default"), Line("replica")
+    try:
+        with pytest.raises(Silent, match=why):
+            Watch()._look(primary, copy, Lag())
+    finally:
+        primary.hang_up()
+        copy.hang_up()
+        del connections["replica"]
 
 
 @steps.add

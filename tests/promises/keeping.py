@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.whole import alone, write_whole
 from config.environment import REPOSITORY
 from tests.promises.table import ALL, MORE, PROMISES, Promise
 
@@ -29,8 +30,9 @@ def read() -> dict[str, dict]:
 
 def keep(runs: dict[str, dict]) -> None:
     known = {test for promise in ALL for test in promise.tests}
-    kept = {test: run for test, run in {**read(), **runs}.items() if test in known}
-    RUNS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    with alone(RUNS):
+        kept = {test: run for test, run in {**read(), **runs}.items() if test in known}
+        write_whole(RUNS, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 def collect(file: Path, tests: Iterable[str], *, at: str) -> dict[str, dict]:
@@ -119,6 +121,7 @@ def section(runs: dict[str, dict]) -> str:
 
 
 def write() -> None:
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{section(read())}{END}{after}")
+    with alone(RUNS):
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        write_whole(PAGE, f"{before}{BEGIN}\n{section(read())}{END}{after}")

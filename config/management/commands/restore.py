@@ -40,15 +40,19 @@ class Command(BaseCommand):
             self.stdout.write(f"{file}: {sum(manifest.rows.values()):,} rows, of {manifest.made_at}.")
             if replace:
                 backups.refuse_in_use()
-            if replace and not yes:
-                self._ask(manifest)
-            name = into or f"{backups.present()}_restored"
-            self._load(file, manifest, name)
-            ended = backups.settle(name, keep_texts=keep_texts)
-            self.stdout.write(f"The database {name} has every row that was counted.")
-            if replace:
-                kept = self._put_in_place(name)
-                self.stdout.write(f"It took the place of the present one, which is kept as {kept}.")
+                if not yes:
+                    self._ask(manifest)
+            else:
+                backups.refuse_taken(into)
+            with backups.for_now() as name:
+                self._load(file, manifest, name)
+                ended = backups.settle(name, keep_texts=keep_texts)
+                self.stdout.write(f"The database {into or 'made of it'} has every row that was counted.")
+                if replace:
+                    kept = backups.put_in_place(name)
+                    self.stdout.write(f"It took the place of the present one, which is kept as {kept}.")
+                else:
+                    backups.keep_as(into, name)
         except Failed as error:
             raise CommandError(str(error)) from None
         texts = KEPT if keep_texts else ENDED.format(ended)
@@ -62,14 +66,11 @@ class Command(BaseCommand):
         finally:
             bar.end()
 
-    def _put_in_place(self, name):
-        try:
-            return backups.put_in_place(name)
-        except Failed:
-            backups.drop(name)
-            raise
-
     def _ask(self, manifest):
         words = f"What was written after {manifest.made_at} will not be there. Type the database's name to go on: "
-        if input(words).strip() != backups.present():
+        try:
+            typed = input(words)
+        except EOFError:
+            typed = ""
+        if typed.strip() != backups.present():
             raise Failed("nothing was changed: that is not its name")
