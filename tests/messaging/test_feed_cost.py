@@ -18,8 +18,9 @@ from tests.proxy import proxied
 
 MODELS = ("v1", "v2")
 PAGE = 51
-# Of each source one row more than the page may be looked at, and each has its message and its sender.
-MOST_ROWS = 12 * PAGE
+# Of each source one row more than the page may be looked at, and each has its message and its sender; before PostgreSQL 18
+# a plan tells rows rounded to whole ones for each loop.
+MOST_ROWS = 13 * PAGE
 INDEX_SCANS_ONLY = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
