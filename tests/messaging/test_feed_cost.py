@@ -18,8 +18,8 @@ from tests.proxy import proxied
 
 MODELS = ("v1", "v2")
 PAGE = 51
-# Of each source one row more than the page may be looked at, and each has its message and its sender. Before PostgreSQL 18
-# a plan rounds the rows of a loop to whole ones.
+# Of each source one row more than the page may be looked at, and each has its message and its sender. Before PostgreSQL
+# 18 a plan rounds the rows of a loop to whole ones.
 MOST_ROWS = 13 * PAGE
 INDEX_SCANS_ONLY = {
     "plan_cache_mode": "force_generic_plan",
