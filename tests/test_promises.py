@@ -103,7 +103,7 @@ def test_a_promise_is_kept_when_its_tests_passed_and_counted_what_is_promised(li
 
 def test_figures_add_up_and_of_seconds_the_largest_is_told():
     runs = {"tests/x.py::test_a": run_of(*SENT, *LONGEST, {"figure": "lost", "value": 0}, PASSED)}
-    assert keeping.told(MADE_UP, runs) == "lost 0, sends 5, longest 0.50 s of 1 s, 1 tests passed"
+    assert keeping.told(MADE_UP, runs) == "lost 0, sends 5, longest 0.50 s of 1 s, 1 test passed"
     assert keeping.verdict(MADE_UP, {}) == keeping.NOT_MEASURED
 
 

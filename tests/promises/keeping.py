@@ -91,7 +91,7 @@ def told(promise: Promise, runs: dict[str, dict]) -> str:
     mine = [runs[test] for test in promise.tests if test in runs]
     for outcome in ("passed", "failed", "skipped"):
         if number := sum(run[outcome] for run in mine):
-            parts.append(f"{number} tests {outcome}")
+            parts.append(f"{number} {'test' if number == 1 else 'tests'} {outcome}")
     return ", ".join(parts)
 
 
