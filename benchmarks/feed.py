@@ -174,7 +174,7 @@ class Feeds:
         for model in MODELS:
             self._swap(model)
             rounds: dict[str, list[float]] = {name: [] for name in readers}
-            for number in range(2 * ROUNDS + 1):
+            for number in range(2 * table.often(ROUNDS, self.seconds) + 1):
                 names = list(readers)[:: -1 if number % 2 else 1]
                 results = uvloop.run(self._at_once([readers[name] for name in names]))
                 for name, result in zip(names, results, strict=True):

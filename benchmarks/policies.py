@@ -28,7 +28,7 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     if stand.runner is None:
         raise NotReady("policies are switched off meanwhile: this is not for a Callboard that runs already")
     table.heading()
-    found = measure(stand, event, seconds=seconds / 2)
+    found = measure(stand, event, seconds=seconds / 2, rounds=table.often(ROUNDS, seconds))
     promises = []
     for script, name in SCRIPTS.items():
         by_rate, by_cpu = ratios(found, script)
@@ -37,7 +37,7 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     return outcome(*promises, is_whole=True)
 
 
-def measure(stand: Stand, event: Event, *, seconds: float, rounds: int = ROUNDS) -> Found:
+def measure(stand: Stand, event: Event, *, seconds: float, rounds: int) -> Found:
     found: Found = {(script, is_on): [] for script in SCRIPTS for is_on in (True, False)}
     with feed.readers(stand, event.id) as readers, bounds.pairs(stand, event.id) as pairs:
         for number in range(rounds):

@@ -21,6 +21,8 @@ NAME = 44
 PARTS = ("web", "front", "postgres", "redis", "load")
 # The generator beyond this is part of what is measured.
 LATE = 0.02
+# Shorter measurements are for a quick look.
+LEAST_SECONDS = 4.0
 
 
 @dataclass
@@ -75,6 +77,11 @@ def measure(stand: Stand, target: Target, requests: Iterable[bytes], **plan) -> 
 
 
 # --- Lines -----------------------------------------------------------------------------------
+
+
+def often(times: int, seconds: float) -> int:
+    """Once, for a quick look."""
+    return times if seconds >= LEAST_SECONDS else 1
 
 
 def heading() -> None:

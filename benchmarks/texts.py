@@ -43,7 +43,7 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     author = next(iter(event.tokens))
     alone = _client_alone(stand, seconds)
     sent = []
-    for number in range(TIMES):
+    for number in range(times := table.often(TIMES, seconds)):
         event_id = _make_event(stand, author, PREFIX.format(number))
         with table.watched(stand) as spent:
             seconds_of, handed_over = _send(stand, event_id, event.tokens[author])
@@ -52,7 +52,7 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     for number, one in enumerate(sent, 1):
         cpu = ", ".join(f"{name} {1000 * used / MEMBERS:.2f}" for name, used in one.cpu.items() if used > 0.01)
         calls = MEMBERS / max(one.handed_over, 1e-6)
-        print(f"{f'broadcast {number} of {TIMES}':<44}{MEMBERS:>10,}{one.rate:>18,.0f}{calls:>16,.0f}   {cpu}")
+        print(f"{f'broadcast {number} of {times}':<44}{MEMBERS:>10,}{one.rate:>18,.0f}{calls:>16,.0f}   {cpu}")
     print(f"{'the client alone, one thread, no callbacks':<44}{'':>10}{alone:>18,.0f}")
     rate = median(one.rate for one in sent)
     return outcome(
