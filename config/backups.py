@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from config import servers
 from config.postgres_programs import Failed, Progress, Server
 
 ROLE = "callboard_api"
@@ -143,7 +144,9 @@ def for_now() -> Iterator[str]:
     prefix = f"{present()}_for_now_"
     with _maintenance() as opened:
         # One run at a time: of those that are there, none is anybody's any more.
-        opened.execute("SELECT pg_advisory_lock(hashtext(%s))", [prefix])
+        if not opened.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [prefix]).fetchone()[0]:
+            servers.say("waiting for another backup or restore of this database to end")
+            opened.execute("SELECT pg_advisory_lock(hashtext(%s))", [prefix])
         left = opened.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [prefix]).fetchall()
         name = f"{prefix}{uuid4().hex[:8]}"
         try:

@@ -25,6 +25,7 @@ from config.environment import REPOSITORY
 from config.postgres_programs import Failed, Server
 from messaging import log
 from tests.conftest import make_user
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Nothing is written, so nothing has to be emptied afterwards.
@@ -259,6 +260,21 @@ def test_what_a_killed_run_left_behind_goes_with_the_next():
     assert len(in_copy("postgres", left)) == 1
     with backups.for_now():
         assert in_copy("postgres", left) == []
+
+
+@reads_alone
+def test_who_comes_second_is_told_to_wait(capsys):
+    def come() -> None:
+        with backups.for_now():
+            pass
+
+    with backups.for_now():
+        second = threading.Thread(target=come, daemon=True)
+        second.start()
+        wait_until(lambda: "waiting for another backup" in capsys.readouterr().err)
+        assert second.is_alive()
+    second.join(PATIENCE)
+    assert not second.is_alive()
 
 
 def manage(server: Server, *arguments: str) -> subprocess.CompletedProcess:
