@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -71,9 +72,9 @@ def is_out_of_date(error: DatabaseError) -> bool:
     return getattr(error.__cause__, "sqlstate", None) == _OUT_OF_DATE
 
 
-def make_usable() -> None:
+def make_usable(connection: BaseDatabaseWrapper | None = None) -> None:
     """Closes a kept connection that the server has left, which shows before anything is sent: nothing to repeat."""
-    connection = _connection()
+    connection = connection or _connection()
     raw = connection.connection
     if raw is not None and not connection.in_atomic_block and (raw.closed or _is_readable(raw.fileno())):
         connection.close()
@@ -84,6 +85,18 @@ def _is_readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def is_in_transaction() -> bool:
+    return _connection().in_atomic_block
+
+
+@cache
+def shared_connection() -> BaseDatabaseWrapper:
+    """Of all threads of this process, one at a time; never in a transaction."""
+    connection = connections.create_connection("default")
+    connection.inc_thread_sharing()
+    return connection
 
 
 def _connection() -> BaseDatabaseWrapper:
@@ -196,6 +209,24 @@ def row_of(statement: str, values: Sequence[Any]) -> Any:
     connection.ensure_connection()
     with connection.wrap_database_errors:
         return prepared.row_of(connection.connection, (statement, values), prepare=_PREPARED)
+
+
+def shared_rows(statement: str, values: Sequence[Any]) -> list[Any] | None:
+    """The rows of one statement as the owner, on the shared connection: the caller lets one thread in at a time.
+
+    None where the database tells that it did nothing; where nobody can say, the error is raised.
+    """
+    connection = shared_connection()
+    make_usable(connection)
+    connection.ensure_connection()
+    try:
+        with connection.wrap_database_errors:
+            return prepared.rows_of(connection.connection, (statement, values), prepare=_PREPARED)
+    except (DatabaseError, InterfaceError):
+        if connection.is_usable():
+            return None
+        connection.close()
+        raise
 
 
 def note_position(person: Any = None) -> None:

@@ -31,13 +31,18 @@ class Ready(NamedTuple):
 
 
 def row_of(raw: Connection, statement: Statement, *, prepare: bool | None) -> Any:
-    """Its first row, by column names; None where there is none. `%s` stands for a value and for nothing else."""
+    """Its first row; None where there is none."""
+    rows = rows_of(raw, statement, prepare=prepare)
+    return rows[0] if rows else None
+
+
+def rows_of(raw: Connection, statement: Statement, *, prepare: bool | None) -> list[Any]:
+    """Its rows, by column names. `%s` stands for a value and for nothing else."""
     ready = _ready(raw, statement)
     if ready is None:
-        return Cursor(raw, row_factory=namedtuple_row).execute(*statement, prepare=prepare).fetchone()
+        return Cursor(raw, row_factory=namedtuple_row).execute(*statement, prepare=prepare).fetchall()
     result = raw.pgconn.exec_prepared(ready.name, ready.parameters, ready.transformer.formats, Format.TEXT)
-    rows = _rows(raw, ready.transformer, result)
-    return rows[0] if rows else None
+    return _rows(raw, ready.transformer, result)
 
 
 def rows_of_each(raw: Connection, statements: Sequence[Statement], *, prepare: bool | None) -> list[list[Any]]:

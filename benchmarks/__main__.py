@@ -40,6 +40,7 @@ from benchmarks import (
     texts,
 )
 from benchmarks.calls import Event
+from config.size import web_threads
 
 SCENARIOS = {
     "send": send.run,
@@ -134,14 +135,13 @@ def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
 
 def describe(measured: stand.Stand) -> str:
     workers = os.environ.get("CALLBOARD_WEB_WORKERS", f"{table.cores()} (one a core)")
-    threads = os.environ.get("CALLBOARD_WEB_THREADS", "4")
     with measured.database() as database:
         version = database.execute("SHOW server_version").fetchone().server_version
         safe = ", ".join(
             f"{name} {database.execute(f'SHOW {name}').fetchone()[0]}" for name in ("fsync", "synchronous_commit")
         )
     return (
-        f"front on one port before web (granian WSGI, {workers} workers of {threads} threads) on a unix socket;"
+        f"front on one port before web (granian WSGI, {workers} workers of {web_threads()} threads) on a unix socket;"
         f" PostgreSQL {version} ({safe}); limits counted and never reached"
     )
 

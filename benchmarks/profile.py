@@ -29,7 +29,7 @@ STAGES = {
     "remember the token": ("accounts.authentication:BearerAuthentication.remember",),
     "count the call": ("api.limits:count_call",),
     "read the body and check its shape": ("api.endpoints:Endpoint.body",),
-    "ask the database": ("messaging.conversations:in_one_call", "messaging.feed:in_one_call"),
+    "ask the database": ("messaging.sends:written", "messaging.feed:in_one_call"),
     "make the answer": ("messaging.shapes:message",),
     "write the log line": ("api.requests:RequestMiddleware._log",),
 }

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+from config.size import web_threads, web_workers
+
 MEGABYTE = 1024 * 1024
+# Connections of workers, streams and whoever looks.
+BESIDE_WEB = 64
 
 
 def of_server(*, sockets: Path) -> dict[str, str]:
@@ -13,7 +17,7 @@ def of_server(*, sockets: Path) -> dict[str, str]:
         "port": "5432",
         "unix_socket_directories": '"{}"'.format(str(sockets).replace('"', '""')),
         "unix_socket_permissions": "0700",
-        "max_connections": "200",
+        "max_connections": str(max(200, web_workers() * (web_threads() + 1) + BESIDE_WEB)),
         "fsync": "on",
         "synchronous_commit": "on",
         "shared_buffers": f"{min(max(memory // 8, 32 * MEGABYTE), 1024 * MEGABYTE) // 1024}kB",

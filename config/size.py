@@ -18,5 +18,5 @@ def web_workers() -> int:
 
 
 def web_threads() -> int:
-    """Of each worker. Each keeps a database connection; four wait for the database while one computes."""
-    return read("CALLBOARD_WEB_THREADS", whole_number(1, 256), 4)
+    """Of each worker. Each keeps a database connection; sends that come together share one (`messaging.sends`)."""
+    return read("CALLBOARD_WEB_THREADS", whole_number(1, 256), 16)

@@ -15,21 +15,19 @@ from uuid_utils.compat import uuid7
 
 from accounts import audit
 from accounts.models import User
-from api.database import acting_as, in_one_call, in_one_trip
+from api.database import acting_as, in_one_trip
 from api.errors import ConversationExists, HelpRequestUnavailable, InvalidState, NotFound, ValidationError
 from events import rules
 from events.access import access_event
 from events.models import HelpRequest
 from events.rules import Member, Standing
-from messaging import gates, reads, typing, versions
+from messaging import gates, reads, sends, typing, versions
 from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
 
 Kind = Conversation.Kind
 
 # The rules' tables in the form in which the database's functions take them.
 READ_ONLY_ROLES = sorted(rules.READ_ONLY_ROLES)
-# As PostgreSQL writes an array: the driver takes longer over a list than over all the rest of a send.
-READ_ONLY_ARRAY = f"{{{','.join(READ_ONLY_ROLES)}}}"
 OPENINGS = sorted(f"{mine}:{theirs}" for mine, others in rules.MAY_OPEN_WITH.items() for theirs in others)
 
 
@@ -98,8 +96,7 @@ def send(conversation_id: UUID, content: str, *, by: User) -> Said:
     message_id = uuid7()
 
     def write(stamp: UUID | None, outcome: str) -> Any:
-        values = [conversation_id, message_id, content, READ_ONLY_ARRAY, stamp, outcome]
-        return in_one_call(by, "messaging_send", values)
+        return sends.written(conversation_id, message_id, content, stamp, outcome, by=by)
 
     def place() -> UUID | None:
         return Conversation.objects.filter(id=conversation_id).values_list("event_id", flat=True).first()

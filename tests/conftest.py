@@ -17,6 +17,7 @@ from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
 from api import redis
+from api.database import shared_connection
 from config.celery import app as celery
 from tests.browsing import chromium, visit  # noqa: F401
 from tests.promises.figures import figure, pytest_collection_finish, pytest_runtest_logreport, table_row  # noqa: F401
@@ -62,6 +63,13 @@ APPEND_ONLY = {
         for name in ("evidence", "decision", "transcriptlook", "report", "casenote")
     },
 }
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """A database that is still in use could not be dropped."""
+    yield
+    shared_connection().close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,9 @@ import tempfile
 import threading
 from contextlib import contextmanager, suppress
 
-from django.db import connection
+from django.db import connection, connections
+
+from api.database import shared_connection
 
 # Kinds of messages in PostgreSQL's protocol. The first one of a client has none.
 FIRST, FLUSH, SYNC, QUERY, TERMINATE = b"", b"H", b"S", b"Q", b"X"
@@ -164,18 +166,20 @@ class Passage:
 
 @contextmanager
 def proxied():
-    """This thread's database connection goes through a proxy, from now on and for as long as the block lasts."""
+    """This thread's database connection, and its process's, go through a proxy for as long as the block lasts."""
+    ours = (connections["default"], shared_connection())
     connection.ensure_connection()
-    info = connection.connection.info
-    host, port = info.host, info.port
+    host, port = connection.connection.info.host, connection.connection.info.port
     proxy = Proxy(host, port)
-    before = connection.settings_dict
-    connection.close()
-    options = {name: value for name, value in before["OPTIONS"].items() if name != "host"}
-    connection.settings_dict = {**before, "HOST": proxy.folder.name, "PORT": port, "OPTIONS": options}
+    before = [one.settings_dict for one in ours]
+    for one in ours:
+        options = {name: value for name, value in one.settings_dict["OPTIONS"].items() if name != "host"}
+        one.close()
+        one.settings_dict = {**one.settings_dict, "HOST": proxy.folder.name, "PORT": port, "OPTIONS": options}
     try:
         yield proxy
     finally:
-        connection.close()
-        connection.settings_dict = before
+        for one, settings in zip(ours, before, strict=True):
+            one.close()
+            one.settings_dict = settings
         proxy.close()

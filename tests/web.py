@@ -22,7 +22,7 @@ from django.db import connection
 from config.environment import REPOSITORY
 from tests.waiting import PATIENCE, free_port, wait_until
 
-WORKERS, THREADS = 2, 4
+WORKERS, THREADS = 2, 8
 
 
 class Answer(NamedTuple):

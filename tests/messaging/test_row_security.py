@@ -127,6 +127,7 @@ WRITES = [
     "SELECT * FROM messaging_removal",
     "SELECT * FROM messaging_reply_facts_of(callboard_uid(), callboard_uid())",
     "SELECT messaging_send_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), 'x', '{}', NULL, 'pass')",
+    "SELECT messaging_send_together('[]', '{}')",
     "SELECT messaging_open(callboard_uid(), '{}', callboard_uid(), 'group', NULL, NULL, callboard_uid(),"
     " callboard_uid(), 'x', false)",
     "SELECT messaging_hold(callboard_uid(), callboard_uid(), callboard_uid(), callboard_uid(), 'x')",

@@ -21,7 +21,7 @@ from broadcasts.orders import Order
 from config.environment import REPOSITORY
 from events import blocks, memberships
 from events.access import access_event
-from messaging import conversations, messages, publishing, typing
+from messaging import conversations, messages, publishing, sends, typing
 from messaging.models import GateStamp, Text
 from messaging.stream import kinds
 from moderation import access, cases, reports
@@ -135,7 +135,7 @@ class World:
     def hold(self, label: str) -> UUID:
         """As the gate would have it; with the stamp of the rules that it judged by."""
         held, stamp = uuid7(), GateStamp.objects.values_list("stamp", flat=True).first()
-        values = [self.talk, held, label, conversations.READ_ONLY_ARRAY, stamp, "hold"]
+        values = [self.talk, held, label, sends.READ_ONLY_ARRAY, stamp, "hold"]
         assert in_one_call(self.cast.mvp_dealer, "messaging_send", values).gate == "held"
         return self.note("message.created", held, label)
 

@@ -1,0 +1,96 @@
+"""What a process's threads want done while some of it is under way is done together, as soon as that is over.
+
+Nobody waits for company: who comes alone is served alone. The more come at once, the less each of them costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from django.db import OperationalError
+
+# Whoever is under way for longer is held up by something else than work: the others go their own ways.
+PATIENCE_SECONDS = 0.25
+
+
+class Turn:
+    __slots__ = ("answer", "call", "called", "error", "led")
+
+    def __init__(self, call: Any):
+        self.call = call
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        # Those whom this one does it for, itself the first; empty where another does it.
+        self.led: list[Turn] = []
+        # Released once it is this one's turn, or done.
+        self.called = Lock()
+        self.called.acquire()
+
+
+class Line:
+    """`together` answers each of some calls, with None for what it has left undone. It runs in one thread at a time."""
+
+    def __init__(self, together: Callable[[Sequence[Any]], Sequence[Any]], *, most: int):
+        self._together, self._most = together, most
+        self._lock = Lock()
+        self._waiting: list[Turn] = []
+        # When those who are under way began.
+        self._busy_since: float | None = None
+
+    def ask(self, call: Any) -> Any:
+        """Its answer; None where nothing was done and the caller has to do it by themselves."""
+        turn = Turn(call)
+        with self._lock:
+            if self._busy_since is None:
+                self._begin([turn])
+            elif monotonic() - self._busy_since > PATIENCE_SECONDS:
+                return None
+            else:
+                self._waiting.append(turn)
+        if not turn.called.acquire(timeout=PATIENCE_SECONDS):
+            if self._has_left(turn):
+                return None
+            turn.called.acquire()
+        if turn.led:
+            return self._lead(turn.led)
+        if turn.error:
+            raise OperationalError("what this call went along with failed") from turn.error
+        return turn.answer
+
+    def _begin(self, turns: list[Turn]) -> None:
+        first = turns[0]
+        first.led = turns
+        self._busy_since = monotonic()
+        first.called.release()
+
+    def _has_left(self, turn: Turn) -> bool:
+        with self._lock:
+            if is_waiting := turn in self._waiting:
+                self._waiting.remove(turn)
+            return is_waiting
+
+    def _lead(self, turns: list[Turn]) -> Any:
+        leader, *others = turns
+        try:
+            for turn, answer in zip(turns, self._together([turn.call for turn in turns]), strict=True):
+                turn.answer = answer
+        except BaseException as error:
+            for other in others:
+                other.error = error
+            raise
+        finally:
+            # First who comes next: they have work to do, while these only take their answers home.
+            self._hand_on()
+            for other in others:
+                other.called.release()
+        return leader.answer
+
+    def _hand_on(self) -> None:
+        with self._lock:
+            next_ones, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            self._busy_since = None
+            if next_ones:
+                self._begin(next_ones)

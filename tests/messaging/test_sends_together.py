@@ -1,0 +1,325 @@
+"""Sends that come to a process at once are written by one statement, and each is as if it had been made alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from accounts import tokens
+from accounts.models import Token
+from api.database import Remembered, in_one_call, shared_connection
+from events.models import Block
+from messaging import conversations, sends
+from messaging.models import Conversation, Delivery, GateStamp, LogEntry, Message
+from tests.messaging.conftest import change, start
+from tests.proxy import proxied
+from tests.waiting import PATIENCE, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def people(transactional_db, cast):
+    return cast
+
+
+@pytest.fixture
+def talks(people, cast):
+    """Of everyone who may write, with the MVP dealer; by their ids."""
+    others = [cast.attendee, cast.attendee_2, cast.organizer, cast.moderator]
+    found = [start(cast, other, cast.mvp_dealer) for other in others]
+    return sorted(found, key=lambda talk: talk.id)
+
+
+def together(*calls: tuple) -> list:
+    """Each a conversation, who sends, what, and what differs from an ordinary send."""
+    return sends.written_together([sends.told(*values, by) for values, by in map(ordinary, calls)])
+
+
+def ordinary(call: tuple) -> tuple[list, object]:
+    talk, by, content, *rest = call
+    message_id, stamp, outcome = [*rest, *[uuid7(), present_stamp(), "pass"][len(rest) :]]
+    return [getattr(talk, "id", talk), message_id, content, stamp, outcome], by
+
+
+def present_stamp() -> UUID | None:
+    return GateStamp.objects.values_list("stamp", flat=True).first()
+
+
+def alone(call: tuple):
+    """What the same send answers by itself, of which nothing is left."""
+    (conversation_id, message_id, content, stamp, outcome), by = ordinary(call)
+    with transaction.atomic():
+        values = [conversation_id, message_id, content, sends.READ_ONLY_ARRAY, stamp, outcome]
+        found = in_one_call(by, "messaging_send", values)
+        transaction.set_rollback(True)
+    return found
+
+
+def facts(row) -> dict:
+    """But for the moments, which are different ones."""
+    told = row._asdict()
+    told.pop("place", None)
+    return {**told, "asked_at": None, "sent_at": told["sent_at"] is not None}
+
+
+def texts() -> Counter:
+    return Counter(Message.objects.values_list("content", flat=True))
+
+
+def assert_whole() -> None:
+    """Each message with its one delivery and its one line in the log."""
+    ids = set(Message.objects.filter(held_at=None).values_list("id", flat=True))
+    assert Counter(Delivery.objects.values_list("message_id", flat=True)) == Counter(ids)
+    told = LogEntry.objects.filter(kind="message.created", user_id=None)
+    assert Counter(told.values_list("message_id", flat=True)) == Counter(ids)
+
+
+@contextmanager
+def locked(talk: Conversation):
+    """Somebody else is at work in this conversation."""
+    with psycopg.connect(settings.DATABASE_URL, dbname=connection.settings_dict["NAME"]) as other:
+        other.execute("SELECT FROM messaging_conversation WHERE id = %s FOR UPDATE", [talk.id])
+        yield
+
+
+# --- One statement ---------------------------------------------------------------------------
+
+
+def test_each_is_answered_as_if_it_had_been_sent_alone(people, cast):
+    direct = start(cast, cast.attendee, cast.mvp_dealer)
+    to_blocked = start(cast, cast.organizer, cast.attendee)
+    to_gone = start(cast, cast.organizer, cast.moderator)
+    by_muted = start(cast, cast.attendee_2, cast.mvp_dealer)
+    crew = [cast.attendee.id, cast.dealer.id]
+    group_id = conversations.start_group(cast.event.id, crew, "Hi", by=cast.organizer).conversation.id
+    Block.objects.create(blocker=cast.organizer, blocked=cast.attendee)
+    change(cast, cast.moderator, removed_at=timezone.now())
+    change(cast, cast.attendee_2, muted_until=timezone.now() + timedelta(hours=1))
+    calls = [
+        (direct, cast.attendee, "To the dealer"),
+        (direct, cast.mvp_dealer, "Back"),
+        (group_id, cast.attendee, "To the group"),
+        (group_id, cast.dealer, "By who may only read"),
+        (direct, cast.dealer, "By an outsider"),
+        (uuid4(), cast.attendee, "Nowhere"),
+        (to_blocked, cast.attendee, "To who blocks"),
+        (to_gone, cast.organizer, "To who is gone"),
+        (to_gone, cast.moderator, "By who is gone"),
+        (by_muted, cast.attendee_2, "By who is muted"),
+        (direct, cast.attendee, "By old rules", uuid7(), uuid4()),
+        (direct, cast.attendee, "Refused", uuid7(), present_stamp(), "refuse"),
+        (direct, cast.attendee, "Held", uuid7(), present_stamp(), "hold"),
+    ]
+    before = texts()
+    expected = [facts(alone(call)) for call in calls]
+    assert texts() == before
+    assert [facts(answer) for answer in together(*calls)] == expected
+    assert texts() - before == Counter(["To the dealer", "Back", "To the group", "Held"])
+    assert [answer["gate"] for answer in expected[-3:]] == ["stale", "refused", "held"]
+
+
+def test_they_are_one_commit_and_each_is_whole(talks, cast):
+    backwards = talks[::-1]
+    answers = together(*((talk, cast.mvp_dealer, f"to {talk.id}") for talk in backwards))
+    sent = [answer.sent_at for answer in answers]
+    # The answers come in the order of the calls, the writes in that of the conversations, as everybody's do.
+    assert sent == sorted(sent, reverse=True)
+    stored = dict(Message.objects.filter(content__startswith="to ").values_list("conversation_id", "created_at"))
+    assert stored == {talk.id: moment for talk, moment in zip(backwards, sent, strict=True)}
+    told = LogEntry.objects.filter(message_id__in=Message.objects.filter(content__startswith="to ").values("id"))
+    assert told.values("xid").distinct().count() == 1
+    assert list(told.order_by("id").values_list("conversation_id", flat=True)) == [talk.id for talk in talks]
+    assert_whole()
+
+
+def test_two_of_one_conversation_come_one_after_the_other(talks, cast):
+    first, second = together((talks[0], cast.mvp_dealer, "One"), (talks[0], cast.mvp_dealer, "Two"))
+    assert first.sent_at < second.sent_at
+    talks[0].refresh_from_db()
+    assert talks[0].last_message_at == second.sent_at
+
+
+def test_what_fails_of_one_is_undone_for_it_alone(talks, cast):
+    known = Message.objects.values_list("id", flat=True).first()
+    person = cast.mvp_dealer
+    answers = together(
+        (talks[0], person, "First"),
+        (talks[1], person, "x" * 1001),
+        (talks[2], person, "With the id of another", known),
+        (talks[3], person, "Last"),
+    )
+    assert [answer is not None for answer in answers] == [True, False, False, True]
+    assert texts() == Counter({"Hello": 4, "First": 1, "Last": 1})
+    assert_whole()
+
+
+def test_what_the_statement_itself_cannot_read_leaves_all_undone_and_each_goes_alone(talks, cast):
+    calls = [(talks[0], cast.mvp_dealer, "a\x00b"), (talks[1], cast.mvp_dealer, "Harmless")]
+    before = texts()
+    assert together(*calls) == [None, None]
+    assert texts() == before
+    assert together(calls[1])[0].sent_at
+
+
+def test_a_token_that_is_out_of_date_stands_against_its_own_send_alone(talks, cast):
+    _, secret = tokens.issue(user=cast.mvp_dealer)
+    assert tokens.owner(secret)
+    known, _ = tokens.remembered_owner(secret)
+    old, _ = tokens.remembered_owner(secret)
+    old.remembered = Remembered(known.remembered.token_id, "0")
+    answers = together((talks[0], known, "Known"), (talks[1], old, "Old"))
+    assert [answer is not None for answer in answers] == [True, False]
+    Token.objects.filter(user=cast.mvp_dealer).delete()
+    assert together((talks[0], known, "Known")) == [None]
+
+
+def test_each_is_made_in_the_role_of_the_api(talks, cast):
+    function = "FUNCTION messaging_send(uuid, uuid, text, text[], uuid, text)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"REVOKE EXECUTE ON {function} FROM callboard_api")
+        try:
+            assert together((talks[0], cast.mvp_dealer, "One"), (talks[1], cast.mvp_dealer, "Two")) == [None, None]
+        finally:
+            cursor.execute(f"GRANT EXECUTE ON {function} TO callboard_api")
+    assert together((talks[0], cast.mvp_dealer, "One"))[0].sent_at
+
+
+def test_nobody_waits_long_for_a_conversation_in_which_others_are_at_work(talks, cast):
+    with locked(talks[0]), locked(talks[1]):
+        answers = together(*((talk, cast.mvp_dealer, "Hi") for talk in talks))
+    assert [answer is not None for answer in answers] == [False, False, True, True]
+    assert_whole()
+
+
+def test_nothing_of_one_is_left_for_the_next_on_this_connection(talks, cast):
+    together(*((talk, cast.mvp_dealer, "Hi") for talk in talks))
+    found = []
+    for one in (shared_connection(), connection):
+        with one.cursor() as cursor:
+            cursor.execute("SELECT current_user, callboard_uid(), current_setting('lock_timeout')")
+            found.append(cursor.fetchone())
+    assert found[0] == found[1] == (connection.settings_dict["USER"], None, found[1][2])
+
+
+# --- Many callers ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def callers(talks, cast, api):
+    """Each to their conversation with the MVP dealer, by tokens that this process has met."""
+    found = []
+    for talk in talks:
+        person = next(user for user in talk.participants.all() if user.user_id != cast.mvp_dealer.id).user
+        caller = api(person)
+        assert caller.get("/me").status_code == 200
+        found.append((talk, person, caller))
+    return found
+
+
+@pytest.fixture
+def pool():
+    def closing(call):
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(24) as threads:
+        yield lambda call: threads.submit(closing, call)
+
+
+def post(caller, talk, content: str):
+    return lambda: caller.post(f"/conversations/{talk.id}/messages", {"content": content})
+
+
+def test_of_a_crowd_each_gets_the_answer_to_their_own_and_refusals_are_the_same(callers, cast, pool, figure):
+    (stuck, _, first), (gone_talk, gone, revoked), *others = callers
+    Token.objects.filter(user=gone).delete()
+    with locked(stuck):
+        asked = {"stuck": pool(post(first, stuck, "stuck"))}
+        wait_until(is_waiting_for_a_lock)
+        asked |= {"revoked": pool(post(revoked, gone_talk, "revoked"))}
+        for number in range(20):
+            talk, _, caller = others[number % len(others)]
+            asked[f"crowd {number}"] = pool(post(caller, talk, f"crowd {number}"))
+        crowd = [asked[f"crowd {number}"].result(PATIENCE) for number in range(20)]
+        assert asked["revoked"].result(PATIENCE).status_code == 401
+    assert asked["stuck"].result(PATIENCE).status_code == 201
+    assert [answer.status_code for answer in crowd] == [201] * 20
+    assert [answer.json()["content"] for answer in crowd] == [f"crowd {number}" for number in range(20)]
+    stored = {str(message.id): message for message in Message.objects.filter(content__startswith="crowd")}
+    assert {answer.json()["id"] for answer in crowd} == set(stored)
+    for answer in crowd:
+        message = stored[answer.json()["id"]]
+        assert (message.content, str(message.sender_id)) == (answer.json()["content"], answer.json()["sender_id"])
+    assert texts()["stuck"] == 1
+    assert texts()["revoked"] == 0
+    told = LogEntry.objects.filter(message_id__in=list(map(UUID, stored)))
+    commits = told.values("xid").distinct().count()
+    figure("commits of twenty sends", commits)
+    assert commits < 20
+    assert_whole()
+
+
+def is_waiting_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0] > 0
+
+
+def test_a_connection_that_died_while_idle_is_replaced(callers, cast):
+    talk, _, caller = callers[0]
+    assert post(caller, talk, "one")().status_code == 201
+    end(shared_connection().connection.info.backend_pid)
+    assert post(caller, talk, "two")().status_code == 201
+    assert texts()["two"] == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_when_it_is_cut_meanwhile_all_who_went_along_hear_so(callers, pool, monkeypatch, moment):
+    """Whether they were written nobody can say then, so each is told 503, as for one alone; no one is there twice."""
+    monkeypatch.setattr("api.line.PATIENCE_SECONDS", PATIENCE)
+    together = sends._line._together
+
+    def when_all_are_here(calls):
+        if len(calls) == 1:
+            wait_until(lambda: len(sends._line._waiting) == 6)
+        return together(calls)
+
+    with proxied() as proxy:
+        assert post(callers[0][2], callers[0][0], "warm")().status_code == 201
+        proxy.cuts[b"crowd 3"] = moment
+        monkeypatch.setattr(sends._line, "_together", when_all_are_here)
+        leader = pool(post(callers[0][2], callers[0][0], "leads"))
+        wait_until(lambda: sends._line._busy_since)
+        crowd = [callers[number % len(callers)] for number in range(6)]
+        asked = [pool(post(caller, talk, f"crowd {number}")) for number, (talk, _, caller) in enumerate(crowd)]
+        assert leader.result(PATIENCE).status_code == 201
+        assert [one.result(PATIENCE).status_code for one in asked] == [503] * 6
+        assert proxy.done == [moment]
+        monkeypatch.setattr(sends._line, "_together", together)
+        assert post(callers[0][2], callers[0][0], "after")().status_code == 201
+    # The server may still be at work for the connection that is gone.
+    wait_until(lambda: moment == "during" or sum(texts()[f"crowd {number}"] for number in range(6)) in (0, 6))
+    found = [texts()[f"crowd {number}"] for number in range(6)]
+    assert found == {"before": [0] * 6, "after": [1] * 6}.get(moment, found)
+    assert max(found) <= 1
+    assert_whole()
+
+
+def end(pid: int) -> None:
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
