@@ -214,19 +214,35 @@ def row_of(statement: str, values: Sequence[Any]) -> Any:
 def shared_rows(statement: str, values: Sequence[Any]) -> list[Any] | None:
     """The rows of one statement as the owner, on the shared connection: the caller lets one thread in at a time.
 
-    None where the database tells that it did nothing; where nobody can say, the error is raised.
+    None where nothing was done: the connection could not be had, or the database tells so. Where nobody can say, the
+    error is raised.
     """
     connection = shared_connection()
-    make_usable(connection)
-    connection.ensure_connection()
+    if not _could_open(connection):
+        return None
     try:
         with connection.wrap_database_errors:
             return prepared.rows_of(connection.connection, (statement, values), prepare=_PREPARED)
-    except (DatabaseError, InterfaceError):
-        if connection.is_usable():
+    except (DatabaseError, InterfaceError) as error:
+        if _was_told_by_server(error) and connection.is_usable():
             return None
         connection.close()
         raise
+
+
+def _could_open(connection: BaseDatabaseWrapper) -> bool:
+    try:
+        make_usable(connection)
+        connection.ensure_connection()
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        return False
+    return True
+
+
+def _was_told_by_server(error: Exception) -> bool:
+    """And not by the driver, which may stumble over the answer to what has been done."""
+    return getattr(error.__cause__, "sqlstate", None) is not None
 
 
 def note_position(person: Any = None) -> None:

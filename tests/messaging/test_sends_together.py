@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -195,6 +195,16 @@ def test_each_is_made_in_the_role_of_the_api(talks, cast):
     assert together((talks[0], cast.mvp_dealer, "One"))[0].sent_at
 
 
+def test_what_was_done_is_not_told_as_left_undone_where_the_answer_cannot_be_read(talks, cast):
+    with connection.cursor() as cursor:
+        # A moment that Python has no word for; no sanction of Callboard's ends there.
+        cursor.execute("UPDATE events_membership SET muted_until = 'infinity' WHERE user_id = %s", [cast.attendee.id])
+    by_muted = next(talk for talk in talks if talk.participants.filter(user=cast.attendee).exists())
+    with pytest.raises(DatabaseError):
+        together((talks[0], cast.mvp_dealer, "Written"), (by_muted, cast.attendee, "By who is muted"))
+    assert texts()["Written"] == 1
+
+
 def test_nobody_waits_long_for_a_conversation_in_which_others_are_at_work(talks, cast):
     with locked(talks[0]), locked(talks[1]):
         answers = together(*((talk, cast.mvp_dealer, "Hi") for talk in talks))
@@ -286,6 +296,20 @@ def test_a_connection_that_died_while_idle_is_replaced(callers, cast):
     end(shared_connection().connection.info.backend_pid)
     assert post(caller, talk, "two")().status_code == 201
     assert texts()["two"] == 1
+
+
+def test_without_a_connection_to_share_each_goes_by_its_own(callers, monkeypatch):
+    """The last one may have been taken, while the threads keep theirs."""
+    talk, _, caller = callers[0]
+    shared = shared_connection()
+    shared.close()
+    options = {name: value for name, value in shared.settings_dict["OPTIONS"].items() if name != "host"}
+    with monkeypatch.context() as away:
+        away.setattr(shared, "settings_dict", {**shared.settings_dict, "HOST": "/nowhere", "OPTIONS": options})
+        assert post(caller, talk, "alone")().status_code == 201
+    assert post(caller, talk, "shared again")().status_code == 201
+    assert shared.connection is not None
+    assert (texts()["alone"], texts()["shared again"]) == (1, 1)
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
