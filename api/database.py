@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import ConnectionTimeout
 
 from api import prepared, replica
 from api.prepared import Statement
@@ -234,8 +235,11 @@ def _could_open(connection: BaseDatabaseWrapper) -> bool:
     try:
         make_usable(connection)
         connection.ensure_connection()
-    except (DatabaseError, InterfaceError):
+    except (DatabaseError, InterfaceError) as error:
         connection.close()
+        # Who does not answer one in time would let all who came along wait as long again.
+        if isinstance(error.__cause__, ConnectionTimeout):
+            raise
         return False
     return True
 
