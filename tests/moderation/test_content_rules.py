@@ -13,12 +13,14 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from api.errors import InvalidState, PermissionDenied
 from messaging import conversations
+from messaging.gates import Verdict
 from messaging.models import GateStamp, Message
-from moderation import content_rules, folding
+from moderation import content_rules, folding, judging
 from moderation.models import Case, ContentRule, RuleHit
 from rollout import figures
 from tests.conftest import make_event
 from tests.messaging.conftest import change, start
+from tests.proxy import proxied
 
 
 def make(**values) -> ContentRule:
@@ -215,6 +217,50 @@ def test_every_change_of_the_rules_is_heard_by_the_next_send(cast, direct):
     assert is_refused(direct, "Tickets", cast.attendee)
     ContentRule.objects.all().delete()
     assert not is_refused(direct, "Tickets", cast.attendee)
+
+
+LOOKING_AT_TEXTS = [
+    {"kind": "blocked_words", "words": ["tickets"]},
+    {"kind": "new_member_links", "seconds": 3600},
+]
+COUNTING = [{"kind": "flood", "most": 1000, "seconds": 60}, {"kind": "repeated_text", "most": 1000, "seconds": 60}]
+
+
+@pytest.mark.parametrize("values", [*LOOKING_AT_TEXTS, *COUNTING], ids=lambda values: values["kind"])
+@pytest.mark.parametrize("is_everywhere", [True, False])
+def test_what_passes_by_its_text_alone_passes_whoever_says_it(cast, direct, values, is_everywhere):
+    change(cast, cast.attendee, joined_at=timezone.now())
+    active(**values, event=None if is_everywhere else cast.event)
+    judge = judging.load()
+    passing = {text for text in ("Hello", "Tickets", "t1ckets", "shop.com", "tíckéts") if judge.passes_anywhere(text)}
+    assert passing == {
+        "blocked_words": {"Hello", "shop.com"},
+        "new_member_links": {"Hello", "Tickets", "t1ckets", "tíckéts"},
+    }.get(values["kind"], set())
+    for text in passing:
+        assert judge(text, cast.event.id, cast.attendee) == Verdict()
+
+
+def test_a_rule_of_another_event_is_only_asked_about_what_it_could_find(cast, direct):
+    active(kind="blocked_words", words=["tickets"], event=make_event("other"))
+    assert not judging.load().passes_anywhere("Tickets")
+    assert not is_refused(direct, "Tickets", cast.attendee)
+
+
+@pytest.mark.parametrize(
+    ("values", "trips"),
+    [*((values, 1) for values in LOOKING_AT_TEXTS), (COUNTING[0], 7)],
+    ids=["words", "links", "flood"],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_text_in_which_nothing_is_to_be_found_costs_no_round_trip_more(transactional_db, cast, values, trips):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    active(**values)
+    with proxied() as proxy:
+        for _ in range(3):
+            proxy.trips = 0
+            conversations.send(talk.id, "Hello", by=cast.attendee)
+        assert proxy.trips == trips
 
 
 def test_a_rollback_is_heard_as_well(cast, direct):
