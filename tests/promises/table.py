@@ -41,7 +41,7 @@ PROMISES = (
         " before, during and after the work and the COMMIT; web workers killed with -9 amid sends, Redis emptied each"
         " time",
         (
-            *in_folder("messaging", "cuts"),
+            *in_folder("messaging", "cuts", "sends_together"),
             "tests/messaging/test_web_faults.py::test_workers_killed_in_the_middle_of_sends_lose_and_double_nothing",
         ),
         ("lost", "doubled"),
