@@ -73,9 +73,17 @@ def section(figures: dict[str, dict]) -> str:
             cells = (promise.name, promise.told(), promise.level(promise.bar), promise.level(promise.beyond), verdict)
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
-    if figures:
-        lines += [f"Set-up: {next(reversed(figures.values()))['set_up']}.", ""]
+    for set_up, names in _set_ups(figures).items():
+        lines += [f"Set-up of {', '.join(names)}: {set_up}.", ""]
     return "\n".join(lines)
+
+
+def _set_ups(figures: dict[str, dict]) -> dict[str, list[str]]:
+    """Those that were measured apart may have been measured in different ones."""
+    found: dict[str, list[str]] = {}
+    for name, one in figures.items():
+        found.setdefault(one["set_up"], []).append(name)
+    return found
 
 
 def picture(promises: list[Promise]) -> str:
