@@ -168,6 +168,12 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
 
+def begun_already(requests: Iterable[bytes]) -> Iterator[bytes]:
+    """The same ones. What a generator does before its first is done here, and no latency counts it."""
+    left = iter(requests)
+    return itertools.chain(list(itertools.islice(left, 1)), left)
+
+
 class Run:
     """One measurement. Ends after `count` requests, `seconds`, or the last of `requests`, whichever comes first."""
 
@@ -183,7 +189,7 @@ class Run:
         timeout: float = 30.0,
         on_answer: Callable[[int, bytes], None] | None = None,
     ):
-        self.target, self.requests = target, iter(requests)
+        self.target, self.requests = target, begun_already(requests)
         self.rate, self.seconds, self.count, self.timeout = rate, seconds, count, timeout
         self.on_answer = on_answer
         self.result = Result(rate_wanted=rate, connections=connections)

@@ -11,6 +11,7 @@ import time
 from array import array
 
 import pytest
+import uvloop
 
 from benchmarks import load
 from benchmarks.load import Result, Target
@@ -63,6 +64,21 @@ def test_open_loop_counts_the_wait_of_all_that_were_planned_during_a_stall():
     # 100 were planned in the second of the stall; those of its first half waited for half a second and longer.
     assert result.percentile(100) >= 0.95 * STALL
     assert sum(latency > STALL / 2 for latency in result.latencies) >= 45
+
+
+def test_what_the_first_request_takes_to_make_is_over_before_the_clock_starts():
+    made: list[float] = []
+
+    def slowly_made(target: Target):
+        time.sleep(STALL / 10)
+        made.append(time.perf_counter())
+        yield from itertools.repeat(target.request("GET", "/"), 5)
+
+    with serving() as (_, target):
+        run = load.Run(target, slowly_made(target), connections=1, rate=100)
+        result = uvloop.run(run.go())
+    assert result.answered == 5
+    assert made[0] <= run.began
 
 
 def test_closed_loop_sees_a_stall_once_a_connection():
