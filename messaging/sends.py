@@ -1,6 +1,7 @@
 """A send, written along with those that come to this process at the same time: one statement, one commit for all.
 
-Each stands by itself all the same. What fails of one is undone for it alone, and it is made again by itself.
+Each stands by itself all the same: who is refused, or cannot be written, changes nothing for the others, and what was
+not made is made again by itself.
 """
 
 from __future__ import annotations

@@ -184,15 +184,39 @@ def test_a_token_that_is_out_of_date_stands_against_its_own_send_alone(talks, ca
     assert together((talks[0], known, "Known")) == [None]
 
 
-def test_each_is_made_in_the_role_of_the_api(talks, cast):
+@pytest.fixture
+def only_at_once():
+    """Whoever is left over stands before a closed door: the function that writes them may not be called."""
     function = "FUNCTION messaging_send(uuid, uuid, text, text[], uuid, text)"
     with connection.cursor() as cursor:
         cursor.execute(f"REVOKE EXECUTE ON {function} FROM callboard_api")
-        try:
-            assert together((talks[0], cast.mvp_dealer, "One"), (talks[1], cast.mvp_dealer, "Two")) == [None, None]
-        finally:
-            cursor.execute(f"GRANT EXECUTE ON {function} TO callboard_api")
-    assert together((talks[0], cast.mvp_dealer, "One"))[0].sent_at
+        yield
+        cursor.execute(f"GRANT EXECUTE ON {function} TO callboard_api")
+
+
+def test_ordinary_ones_are_written_at_once_and_the_others_one_by_one_in_the_role_of_the_api(talks, cast, only_at_once):
+    group_id = conversations.start_group(cast.event.id, [cast.attendee.id], "Hi", by=cast.mvp_dealer).conversation.id
+    Block.objects.create(
+        blocker=next(iter(talks[2].participants.exclude(user=cast.mvp_dealer))).user, blocked=cast.mvp_dealer
+    )
+    answers = together(
+        (talks[0], cast.mvp_dealer, "Ordinary"),
+        (talks[0], cast.mvp_dealer, "The same conversation again"),
+        (group_id, cast.mvp_dealer, "To a group"),
+        (talks[1], cast.mvp_dealer, "Held", uuid7(), present_stamp(), "hold"),
+        (talks[1], cast.mvp_dealer, "By old rules", uuid7(), uuid4()),
+        (talks[2], cast.mvp_dealer, "To who blocks"),
+        (talks[3], cast.mvp_dealer, "Ordinary too"),
+    )
+    assert [answer is not None for answer in answers] == [True, False, False, False, False, False, True]
+    assert_whole()
+
+
+def test_when_one_of_them_cannot_be_written_none_is_at_once(talks, cast, only_at_once):
+    before = texts()
+    answers = together((talks[0], cast.mvp_dealer, "Ordinary"), (talks[1], cast.mvp_dealer, "x" * 1001))
+    assert answers == [None, None]
+    assert texts() == before
 
 
 def test_what_was_done_is_not_told_as_left_undone_where_the_answer_cannot_be_read(talks, cast):
