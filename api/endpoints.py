@@ -141,7 +141,8 @@ class Endpoint(APIView):
             note_position(None if self.concerns_others else person)
 
     def _handler_for(self, request: HttpRequest):
-        handler = getattr(self, request.method.lower(), None) if request.method in self.allowed_methods else None
+        name = request.method.lower()
+        handler = getattr(self, name, None) if name in self.http_method_names else None
         if handler is None:
             raise MethodNotAllowed(headers={"Allow": ", ".join(self.allowed_methods)})
         return handler

@@ -59,6 +59,11 @@ def _error(record: logging.LogRecord) -> dict | None:
     return found
 
 
+def _told(record: logging.LogRecord) -> dict:
+    attributes = vars(record)
+    return {name: attributes[name] for name in FIELDS if name in attributes}
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -67,7 +72,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": scrubbed(record.getMessage()),
             **(context.get() or {}),
-            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+            **_told(record),
         }
         if error := _error(record):
             line["error"] = error
@@ -78,7 +83,7 @@ class ReadableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {
             **(context.get() or {}),
-            **{name: getattr(record, name) for name in FIELDS if hasattr(record, name)},
+            **_told(record),
         }
         details = " ".join(f"{name}={value}" for name, value in fields.items() if value not in (None, ""))
         moment = datetime.fromtimestamp(record.created, UTC)

@@ -38,6 +38,48 @@ def test_rows_come_by_column_names_and_with_their_types(raw):
     assert times[0].none is None
 
 
+MOMENTS = [
+    "2026-07-31 23:59:59.999999+00",
+    "2026-07-31 12:00:00.12+00",
+    "0001-01-01 00:00:00+00",
+    "9999-12-31 23:59:59+00",
+]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
+def test_moments_are_read_as_psycopg_reads_them(raw, zone):
+    raw.execute("SELECT set_config('timezone', %s, false)", [zone])
+    statement = ("SELECT moment::timestamptz FROM unnest(%s::text[]) AS told (moment)", [MOMENTS[:2]])
+    if zone == "UTC":
+        statement = (statement[0], [MOMENTS])
+    through_a_cursor = [moment for (moment,) in raw.execute(*statement)]
+    each(raw, statement)
+    past_it = [row.moment for row in prepared.rows_of(raw, statement, prepare=True)]
+    assert past_it == through_a_cursor
+    assert [moment.utcoffset() for moment in past_it] == [moment.utcoffset() for moment in through_a_cursor]
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"])
+def test_moments_that_python_has_no_word_for_are_errors(raw, moment):
+    statement = "SELECT %s::text::timestamptz AS moment"
+    each(raw, (statement, [MOMENTS[0]]))
+    with pytest.raises(psycopg.DataError):
+        prepared.row_of(raw, (statement, [moment]), prepare=True)
+    assert prepared.row_of(raw, (statement, [MOMENTS[0]]), prepare=True).moment.year == 2026
+
+
+def test_what_a_statement_is_asked_with_may_change_its_types_each_time(raw):
+    statement = "SELECT %s AS said, %s::text AS kind"
+    for value in (1, "one", None, 2.5, 2**40, b"two", 3, "three", date(2026, 7, 31), [1, 2]):
+        [(row,)] = each(raw, (statement, [value, type(value).__name__]))
+        assert row == (value, type(value).__name__)
+
+
+def test_rows_that_are_asked_for_are_not_kept(raw):
+    each(raw, ("SELECT repeat('x', %s::int) AS long", [1000]))
+    assert [way.transformer.pgresult for way in raw.callboard_ways.by_text.values()] == [None]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_one_row_is_none_where_there_is_none(raw):
     for _ in range(3):
