@@ -62,6 +62,8 @@ AT_ONCE = """
                             clock_timestamp(), conversation.last_message_at + interval '1 microsecond'
                         )
                     FROM fit WHERE conversation.id = fit.conversation
+                      -- What is held alone has not begun it: of its people the log has to know ahead of what is said.
+                      AND conversation.last_message_id IS NOT NULL
                     RETURNING fit.*, conversation.last_message_at AS sent_at
                 ), written AS (
                     INSERT INTO public.messaging_message (
