@@ -24,14 +24,16 @@ from psycopg.types.datetime import TimestamptzLoader
 
 Statement = tuple[str, Sequence[Any]]
 
+MOST_NAMES = 8
+
 
 class Way(NamedTuple):
     """How a statement's values and rows are put into words on one connection; finding that out takes longer than it."""
 
     statement: bytes
     transformer: Transformer
-    # By the number of columns: what makes a row of them.
-    makers: dict[int, Callable[[Sequence], Any]]
+    # By the name it is prepared under, for as long as which its columns stay: what makes a row of them.
+    makers: dict[bytes, Callable[[Sequence], Any]]
 
 
 class Ready(NamedTuple):
@@ -51,11 +53,15 @@ def row_of(raw: Connection, statement: Statement, *, prepare: bool | None) -> An
 
 def rows_of(raw: Connection, statement: Statement, *, prepare: bool | None) -> list[Any]:
     """Its rows, by column names. `%s` stands for a value and for nothing else."""
-    ready = _ready(raw, statement)
-    if ready is None:
-        return Cursor(raw, row_factory=namedtuple_row).execute(*statement, prepare=prepare).fetchall()
-    result = raw.pgconn.exec_prepared(ready.name, ready.parameters, ready.formats, Format.TEXT)
-    return _rows(raw, ready.way, result)
+    if ready := _ready(raw, statement):
+        result = raw.pgconn.exec_prepared(ready.name, ready.parameters, ready.formats, Format.TEXT)
+        try:
+            return _rows(raw, ready, result)
+        except errors.FeatureNotSupported:
+            # Nothing of it was done. Other reasons than the columns it will name again.
+            if not _has_forgotten(raw):
+                raise
+    return Cursor(raw, row_factory=namedtuple_row).execute(*statement, prepare=prepare).fetchall()
 
 
 def rows_of_each(raw: Connection, statements: Sequence[Statement], *, prepare: bool | None) -> list[list[Any]]:
@@ -71,7 +77,11 @@ def rows_of_each(raw: Connection, statements: Sequence[Statement], *, prepare: b
         results = list(_results(raw, len(ready)))
     if len(results) < len(ready):
         raise OperationalError("the connection to the database is lost")
-    return [_rows(raw, one.way, result) for one, result in zip(ready, results, strict=True)]
+    try:
+        return [_rows(raw, one, result) for one, result in zip(ready, results, strict=True)]
+    except errors.FeatureNotSupported:
+        _has_forgotten(raw)
+        raise
 
 
 def _ready(raw: Connection, statement: Statement) -> Ready | None:
@@ -156,16 +166,31 @@ def _next(pgconn: PGconn, wait: select.poll) -> PGresult | None:
     return pgconn.get_result()
 
 
-def _rows(raw: Connection, way: Way, result: PGresult) -> list[Any]:
+def _has_forgotten(raw: Connection) -> bool:
+    """All that is prepared: the server refuses for ever what has other columns since, as after an upgrade beside it.
+
+    In a transaction nothing more can be said; psycopg forgets all of it with the rollback.
+    """
+    if is_outside := raw.pgconn.transaction_status == TransactionStatus.IDLE:
+        raw._prepared.clear()
+        raw.wait(raw._prepared.maintain_gen(raw))
+    return is_outside
+
+
+def _rows(raw: Connection, ready: Ready, result: PGresult) -> list[Any]:
     if result.status == ExecStatus.COMMAND_OK:
         return []
     if result.status != ExecStatus.TUPLES_OK:
         if raw.pgconn.status == ConnStatus.BAD:
             raise OperationalError("the connection to the database is lost")
         raise errors.error_from_result(result, encoding=raw.info.encoding)
-    width = result.nfields
-    if (maker := way.makers.get(width)) is None:
-        maker = way.makers[width] = _row_maker(tuple([result.fname(number) for number in range(width)]))
+    way = ready.way
+    if (maker := way.makers.get(ready.name)) is None:
+        # What psycopg has pushed out of its book comes back by another name.
+        if len(way.makers) == MOST_NAMES:
+            way.makers.clear()
+        columns = tuple([result.fname(number) for number in range(result.nfields)])
+        maker = way.makers[ready.name] = _row_maker(columns)
     way.transformer.set_pgresult(result)
     try:
         return way.transformer.load_rows(0, result.ntuples, maker)
