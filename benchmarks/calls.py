@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+import orjson
+
 from benchmarks.bounds import SQL, TEXT
 from benchmarks.load import Target
 from benchmarks.stand import Stand
@@ -110,17 +112,17 @@ class Answers:
 
     def sent(self, status: int, body: bytes) -> None:
         if status == 201:
-            self.messages.append(json.loads(body)["id"])
+            self.messages.append(orjson.loads(body)["id"])
 
     def started(self, status: int, body: bytes) -> None:
         if status == 201:
-            answer = json.loads(body)
+            answer = orjson.loads(body)
             self.conversations.append(answer["conversation"]["id"])
             self.messages.append(answer["message"]["id"])
 
     def ordered(self, status: int, body: bytes) -> None:
         if status == 201:
-            self.broadcasts.append(json.loads(body)["id"])
+            self.broadcasts.append(orjson.loads(body)["id"])
 
     def missing_messages(self, stand: Stand) -> int:
         """How many are not there whole: the message, its one delivery, its row in the log."""

@@ -30,6 +30,10 @@ Kind = Conversation.Kind
 READ_ONLY_ROLES = sorted(rules.READ_ONLY_ROLES)
 OPENINGS = sorted(f"{mine}:{theirs}" for mine, others in rules.MAY_OPEN_WITH.items() for theirs in others)
 
+# A conversation stays in its event: what a process has met there says by which content rules a text goes.
+MOST_EVENTS_KNOWN = 100_000
+_events: dict[UUID, UUID] = {}
+
 
 class Said(NamedTuple):
     """A message just sent, with what `shapes.message` asks of one; a model takes longer to make than to show."""
@@ -101,13 +105,21 @@ def send(conversation_id: UUID, content: str, *, by: User) -> Said:
     def place() -> UUID | None:
         return Conversation.objects.filter(id=conversation_id).values_list("event_id", flat=True).first()
 
-    facts = gates.through(write, message_id=message_id, content=content, place=place, by=by)
+    known = _events.get(conversation_id)
+    facts = gates.through(write, message_id=message_id, content=content, place=place, event_id=known, by=by)
     if not facts.is_found:
         raise NotFound
+    _note_event(conversation_id, facts.event_id)
     if facts.sent_at is None:
         _refuse_reply(facts)
     versions.tell_sent("send", facts, by, conversation_id)
     return _said(message_id, conversation_id, facts.event_id, content, facts, by)
+
+
+def _note_event(conversation_id: UUID, event_id: UUID) -> None:
+    if len(_events) >= MOST_EVENTS_KNOWN:
+        _events.clear()
+    _events[conversation_id] = event_id
 
 
 def note_typing(conversation_id: UUID, *, by: User) -> None:
@@ -188,7 +200,9 @@ def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, con
         )
         return in_one_trip(by, opening, reads.conversation(conversation_id))
 
-    (facts,), shown = gates.through(write, message_id=message_id, content=content, place=lambda: event_id, by=by)
+    (facts,), shown = gates.through(
+        write, message_id=message_id, content=content, place=lambda: event_id, event_id=event_id, by=by
+    )
     if not facts.is_found or _is_hidden(facts, by):
         raise NotFound
     if facts.sent_at is None:

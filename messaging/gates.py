@@ -32,8 +32,8 @@ class Judge(Protocol):
     def __call__(self, content: str, event_id: UUID, by: User) -> Verdict:
         """Of a text that this person is about to say in this event; in a transaction in their name or the owner's."""
 
-    def passes_anywhere(self, content: str) -> bool:
-        """Whether it passes whoever says it wherever; False where that would have to be asked."""
+    def passes(self, content: str, event_id: UUID | None) -> bool:
+        """Whether it passes whoever says it in this event, or in any; False where that would have to be asked."""
 
 
 class Gate(NamedTuple):
@@ -58,14 +58,23 @@ def register(gate: Gate) -> None:
     _gate = gate
 
 
-def through(write: Callable[[UUID | None, str], Any], *, message_id: UUID, content: str, place: Callable, by: User):
+def through(
+    write: Callable[[UUID | None, str], Any],
+    *,
+    message_id: UUID,
+    content: str,
+    place: Callable,
+    event_id: UUID | None = None,
+    by: User,
+):
     """What `write(stamp, outcome)` answers, once it went by what the gate says now.
 
-    `place()` names the event, or None where the person finds nothing there; then `write` says so.
+    `place()` names the event, or None where the person finds nothing there; then `write` says so. `event_id` is given
+    where nobody needs to be asked for it.
     """
     for _ in range(TRIES):
         known = _known
-        if known.judge is None or known.judge.passes_anywhere(content):
+        if known.judge is None or known.judge.passes(content, event_id):
             facts = write(known.stamp, PASS)
         else:
             facts = _judged(known, write, message_id, content, place, by)

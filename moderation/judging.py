@@ -108,20 +108,24 @@ class JudgeByRules(Judge):
         self.rules = rules
 
     def __call__(self, content: str, event_id: UUID, by: User) -> Verdict:
-        asked = [rule for rule in self.rules if rule.event_id in (None, event_id)]
+        asked = self._asked_in(event_id)
         if not asked:
             return Verdict()
         draft = _draft(content, event_id, by, asked)
         return _verdict([rule for rule in asked if is_caught(rule, draft)])
 
-    def passes_anywhere(self, content: str) -> bool:
-        """By the text alone: most texts hold no word that is blocked in any event, and no link."""
-        if any(rule.kind in COUNTING for rule in self.rules):
+    def _asked_in(self, event_id: UUID) -> list[ContentRule]:
+        return [rule for rule in self.rules if rule.event_id in (None, event_id)]
+
+    def passes(self, content: str, event_id: UUID | None) -> bool:
+        """By the text alone: most texts hold no word that is blocked, and no link."""
+        asked = self._asked_in(event_id) if event_id else self.rules
+        if any(rule.kind in COUNTING for rule in asked):
             return False
         # Whoever says it is taken for one who has just joined.
         now = timezone.now()
         draft = Draft(content, now=now, joined_at=lambda: now, earlier=tuple)
-        return not any(is_caught(rule, draft) for rule in self.rules)
+        return not any(is_caught(rule, draft) for rule in asked)
 
 
 def _draft(content: str, event_id: UUID, by: User, rules: Iterable[ContentRule]) -> Draft:

@@ -232,7 +232,9 @@ def test_what_passes_by_its_text_alone_passes_whoever_says_it(cast, direct, valu
     change(cast, cast.attendee, joined_at=timezone.now())
     active(**values, event=None if is_everywhere else cast.event)
     judge = judging.load()
-    passing = {text for text in ("Hello", "Tickets", "t1ckets", "shop.com", "tíckéts") if judge.passes_anywhere(text)}
+    texts = ("Hello", "Tickets", "t1ckets", "shop.com", "tíckéts")
+    passing = {text for text in texts if judge.passes(text, None)}
+    assert {text for text in texts if judge.passes(text, cast.event.id)} == passing
     assert passing == {
         "blocked_words": {"Hello", "shop.com"},
         "new_member_links": {"Hello", "Tickets", "t1ckets", "tíckéts"},
@@ -243,7 +245,8 @@ def test_what_passes_by_its_text_alone_passes_whoever_says_it(cast, direct, valu
 
 def test_a_rule_of_another_event_is_only_asked_about_what_it_could_find(cast, direct):
     active(kind="blocked_words", words=["tickets"], event=make_event("other"))
-    assert not judging.load().passes_anywhere("Tickets")
+    assert not judging.load().passes("Tickets", None)
+    assert judging.load().passes("Tickets", cast.event.id)
     assert not is_refused(direct, "Tickets", cast.attendee)
 
 
@@ -261,6 +264,22 @@ def test_a_text_in_which_nothing_is_to_be_found_costs_no_round_trip_more(transac
             proxy.trips = 0
             conversations.send(talk.id, "Hello", by=cast.attendee)
         assert proxy.trips == trips
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_that_counts_costs_other_events_no_round_trip_more(transactional_db, cast):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    active(**COUNTING[0], event=make_event("other"))
+    with proxied() as proxy:
+        # A process asks for a conversation's event once.
+        conversations.send(talk.id, "Hello", by=cast.attendee)
+        for _ in range(3):
+            proxy.trips = 0
+            conversations.send(talk.id, "Hello", by=cast.attendee)
+        assert proxy.trips == 1
+        active(**{**COUNTING[0], "most": 4}, event=cast.event)
+        with pytest.raises(PermissionDenied):
+            conversations.send(talk.id, "Hello", by=cast.attendee)
 
 
 def test_a_rollback_is_heard_as_well(cast, direct):
