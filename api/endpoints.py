@@ -62,6 +62,13 @@ class Endpoint(APIView):
     # Whether a write changes what others may do or see: nobody is answered from before it then.
     concerns_others = False
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Django would keep it in every instance, which then holds on to itself: so does a bound handler. What only the
+        # collector can take away costs every call a share of its rounds.
+        if hasattr(cls, "get") and not hasattr(cls, "head"):
+            cls.head = cls.get
+
     def dispatch(self, request: HttpRequest, *args: Any, **ids: str) -> HttpResponse:
         request.allowance = None
         try:
@@ -87,7 +94,7 @@ class Endpoint(APIView):
         _check_length(request)
         if not self.needs_person:
             make_usable()
-            return self.handler(request, **parsed(ids))
+            return self._call(request, ids)
         if self._remember(request):
             try:
                 response = self._serve(request, ids)
@@ -116,13 +123,13 @@ class Endpoint(APIView):
         if replica.IS_ON and getattr(self.handler, "may_lag", False):
             return self._handle_by_replica(request, ids)
         if getattr(self.handler, "is_one_trip", False):
-            return self.handler(request, **parsed(ids))
+            return self._call(request, ids)
         with acting_as(request.user):
-            return self.handler(request, **parsed(ids))
+            return self._call(request, ids)
 
     def _handle_by_replica(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
         def read() -> HttpResponse:
-            return self.handler(request, **parsed(ids))
+            return self._call(request, ids)
 
         known = remembered(request.user)
         if response := replica.answer(request.user, read):
@@ -140,9 +147,12 @@ class Endpoint(APIView):
         if person is not None:
             note_position(None if self.concerns_others else person)
 
-    def _handler_for(self, request: HttpRequest):
+    def _call(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        return self.handler(self, request, **parsed(ids))
+
+    def _handler_for(self, request: HttpRequest) -> Callable[..., HttpResponse]:
         name = request.method.lower()
-        handler = getattr(self, name, None) if name in self.http_method_names else None
+        handler = getattr(type(self), name, None) if name in self.http_method_names else None
         if handler is None:
             raise MethodNotAllowed(headers={"Allow": ", ".join(self.allowed_methods)})
         return handler

@@ -55,7 +55,9 @@ class Line:
                 return None
             turn.called.acquire()
         if turn.led:
-            return self._lead(turn.led)
+            # Taken from it: nothing then holds on to itself, which only the collector could take away.
+            led, turn.led = turn.led, []
+            return self._lead(led)
         if turn.error:
             raise OperationalError("what this call went along with failed") from turn.error
         return turn.answer

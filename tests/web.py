@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.environment import REPOSITORY
+from config.wsgi import application
 from tests.waiting import PATIENCE, free_port, wait_until
 
 WORKERS, THREADS = 2, 8
@@ -119,3 +121,22 @@ def web_process(root: Path = REPOSITORY, **more: str) -> Iterator[Web]:
     finally:
         web.process.terminate()
         web.process.wait(PATIENCE)
+
+
+def through_wsgi(body: bytes = b"", **environ: str) -> tuple[str, bytes]:
+    """As a server calls it, before anything of Django's test client."""
+    statuses = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/api/v1/me",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        **environ,
+    }
+    answer = b"".join(application(environ, lambda status, headers: statuses.append(status)))
+    return statuses[0], answer

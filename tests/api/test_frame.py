@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 
 from api import maintenance
 from tests.conftest import make_user
+from tests.web import through_wsgi
 
 
 def test_answer_of_an_unknown_address_is_a_problem(api, refused):
@@ -162,28 +163,6 @@ def test_bodies_in_the_document_take_no_unknown_members(client):
     bodies = {name: shape for name, shape in schemas.items() if name.endswith("BodyRequest")}
     assert bodies
     assert all(shape["additionalProperties"] is False for shape in bodies.values())
-
-
-def through_wsgi(**environ) -> tuple[str, bytes]:
-    """As a server calls it, before anything of Django's test client."""
-    from io import BytesIO
-
-    from config.wsgi import application
-
-    statuses = []
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/api/v1/me",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80",
-        "wsgi.input": BytesIO(b""),
-        "wsgi.url_scheme": "http",
-        **environ,
-    }
-    body = b"".join(application(environ, lambda status, headers: statuses.append(status)))
-    return statuses[0], body
 
 
 @pytest.mark.parametrize("charset", ["idna", "undefined", "hex", "rot13", "punycode", "utf-16", "nonsense"])

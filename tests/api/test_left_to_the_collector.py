@@ -1,0 +1,45 @@
+"""A call leaves nothing behind that holds on to itself: what only the collector finds costs every call a share."""
+
+import gc
+import json
+
+import pytest
+
+from accounts import tokens
+from tests.messaging.conftest import start
+from tests.web import through_wsgi
+
+
+@pytest.fixture
+def left_by():
+    """What a call leaves to the collector, after one like it has filled what is kept for the next."""
+
+    def found(**call) -> list[str]:
+        assert through_wsgi(**call)[0][:1] in "24"
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            through_wsgi(**call)
+            gc.collect()
+            return [type(thing).__name__ for thing in gc.garbage]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_leave_nothing_to_the_collector(cast, left_by):
+    talk = start(cast, cast.mvp_dealer, cast.attendee)
+    _, secret = tokens.issue(user=cast.attendee)
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "CONTENT_TYPE": "application/json"}
+    messages = f"/api/v1/conversations/{talk.id}/messages"
+    send = {"REQUEST_METHOD": "POST", "PATH_INFO": messages, **headers}
+    assert left_by(body=json.dumps({"content": "Hi"}).encode(), **send) == []
+    assert left_by(body=json.dumps({"content": ""}).encode(), **send) == []
+    for path in (messages, f"/api/v1/events/{cast.event.id}/feed", "/api/v1/me"):
+        for method in ("GET", "HEAD"):
+            assert left_by(REQUEST_METHOD=method, PATH_INFO=path, **headers) == []
