@@ -32,7 +32,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         peer = transport.get_extra_info("peername")[0].encode()
-        self.stamp = b"\r\nX-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: http\r\n" % (peer, peer)
+        self.stamp = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: http\r\n" % (peer, peer)
         self.front.clients.add(self)
 
     def connection_lost(self, error):

@@ -29,7 +29,7 @@ class Exchange:
 
     def opening(self) -> bytes:
         """The head and what has come of the body; a chunked body is always here whole and gets its length."""
-        head = b"\r\n".join(self.head.lines) + self.client.stamp
+        head = self.head.text + self.client.stamp
         if self.head.is_repeatable:
             return head + b"\r\n"
         body, self.body = bytes(self.body), bytearray()

@@ -1,5 +1,8 @@
 """The heads of requests and answers: checked, and written anew for the other side."""
 
+import re
+from typing import Self
+
 from config.front.problems import Malformed
 
 Headers = list[tuple[bytes, bytes]]
@@ -8,14 +11,26 @@ HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-autho
 HOP_BY_HOP |= {b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"}
 # Headers that the front decides on: framing, and what says who the client is.
 OURS = HOP_BY_HOP | {b"content-length", b"expect", b"host", b"forwarded", b"x-real-ip"}
+FORWARDED = b"x-forwarded-"
 DEFAULT_HOST = b"127.0.0.1"  # an HTTP/1.0 client need not name one
 
 
 class RequestHead:
     __slots__ = (
         "target", "is_head", "is_http_1_0", "length", "is_chunked", "expects_continue", "keeps_alive",
-        "is_repeatable", "lines",
+        "is_repeatable", "text",
     )  # fmt: skip
+
+    @classmethod
+    def plain(cls, match: re.Match) -> Self:
+        """Of a match of plain.REQUEST, which leaves nothing to check."""
+        head = cls.__new__(cls)
+        start, method, head.target, more, length, yet_more, rest = match.groups(b"")
+        head.text, head.length = start + more + yet_more + rest, int(length or 0)
+        head.is_head = head.is_http_1_0 = head.is_chunked = head.expects_continue = False
+        head.keeps_alive = True
+        head.is_repeatable = method == b"GET" and not head.length
+        return head
 
     def __init__(self, method: bytes, target: bytes, version: str, headers: Headers):
         if version not in ("1.1", "1.0"):
@@ -32,8 +47,9 @@ class RequestHead:
         self.keeps_alive = not self.is_http_1_0 and b"close" not in named
         # It has no body, and may be asked twice.
         self.is_repeatable = method in (b"GET", b"HEAD") and not self.length and not self.is_chunked
-        self.lines = [b"%b %b HTTP/1.1" % (method, target), b"Host: %b" % self.check_host(ours)]
-        self.lines += [b"%b: %b" % (name, value) for name, value in passed_on if name.lower() not in named]
+        lines = [b"%b %b HTTP/1.1" % (method, target), b"Host: %b" % self.check_host(ours)]
+        lines += [b"%b: %b" % (name, value) for name, value in passed_on if name.lower() not in named]
+        self.text = b"\r\n".join([*lines, b""])
 
     def check_chunked(self, ours: dict[bytes, bytes]) -> bool:
         encoding = ours.get(b"transfer-encoding")
@@ -70,7 +86,7 @@ def sorted_out(headers: Headers) -> tuple[Headers, dict[bytes, bytes]]:
         if key in OURS:
             ours[key] = b"%b,%b" % (ours[key], value) if key in ours else value
         # WSGI cannot tell X_Real_IP from X-Real-IP, so names with underscores go no further (as in nginx).
-        elif b"_" not in key and not key.startswith(b"x-forwarded-"):
+        elif b"_" not in key and not key.startswith(FORWARDED):
             passed_on.append((name, value))
     return passed_on, ours
 

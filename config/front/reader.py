@@ -5,6 +5,7 @@ import re
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from api.errors import MethodNotAllowed, PayloadTooLarge
+from config.front import plain
 from config.front.heads import Headers, RequestHead
 from config.front.problems import Malformed
 
@@ -30,6 +31,22 @@ class Reader:
 
     def take_head(self) -> RequestHead | None:
         """The next request's head, if it is here whole. It may be all of its request: see `is_complete`."""
+        match = None if self.scanned else plain.REQUEST.match(self.buffer)
+        if match and match.end() <= HEAD_LIMIT:
+            return self.take_plain_head(match)
+        return self.take_parsed_head()
+
+    def take_plain_head(self, match: re.Match) -> RequestHead:
+        """The parser never hears of such a request, so it stays before the next one that it is given."""
+        self.is_plain = True
+        self.buffer = self.buffer[match.end() :]
+        self.head = RequestHead.plain(match)
+        self.missing = self.head.length
+        self.is_complete = not self.missing
+        return self.head
+
+    def take_parsed_head(self) -> RequestHead | None:
+        self.is_plain = False
         while self.buffer and (end := self.find_end_of_head()):
             head, self.buffer = self.buffer[:end], self.buffer[end:]
             self.headers: Headers = []
@@ -64,6 +81,9 @@ class Reader:
         else:
             part, self.buffer = self.buffer[: self.missing], self.buffer[self.missing :]
             self.missing -= len(part)
+            if self.is_plain:
+                self.is_complete = not self.missing
+                return part
             self.feed(part)
         return b"".join(self.parts)
 

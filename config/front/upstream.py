@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from api.errors import PayloadTooLarge, ServiceUnavailable
+from config.front import plain
 from config.front.exchange import Exchange
 from config.front.heads import Headers, answer_head
 
@@ -40,6 +41,7 @@ class Upstream(asyncio.Protocol):
         self.headers: Headers = []
         self.out: list[bytes] = []
         self.is_interim = self.is_complete = False
+        self.is_parsed = False  # the parser has seen something of the answer
         self.is_bodyless = self.is_chunked = self.ends_by_closing = False
         self.is_reusable = True
         self.transport.write(exchange.opening())
@@ -59,6 +61,11 @@ class Upstream(asyncio.Protocol):
         if exchange is None:
             self.transport.abort()
             return
+        if not self.is_parsed and self.is_passed_on(data, exchange):
+            exchange.client.transport.write(data)
+            self.finish(exchange)
+            return
+        self.is_parsed = True
         try:
             self.parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -69,6 +76,10 @@ class Upstream(asyncio.Protocol):
             self.out = []
         if self.is_complete:
             self.finish(exchange)
+
+    def is_passed_on(self, data: bytes, exchange: Exchange) -> bool:
+        """As it is: because it is the answer, whole, and nothing of it would be written otherwise."""
+        return plain.is_whole_answer(data) and not exchange.head.is_head and exchange.client.stays()
 
     def on_message_begin(self):
         if self.is_complete:
