@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import islice
 from math import inf
 from time import monotonic
 
@@ -26,7 +27,7 @@ class Backend:
         # A worker keeps the connections that it has taken; of so many each has about its share.
         self.spread = 0 if width == inf else min(limit, 4 * width)
         self.count = 0
-        self.busy: dict[Upstream, float] = {}  # since when
+        self.busy: dict[Upstream, float] = {}  # since when, the longest first
         self.next_look: asyncio.TimerHandle | None = None
         self.idle: deque[Upstream] = deque()
         self.waiting: deque[Exchange] = deque()
@@ -43,8 +44,9 @@ class Backend:
         under_way = len(self.busy) + len(self.connecting)
         if under_way < self.width or under_way >= self.limit:
             return under_way >= self.limit
-        began_slowly = monotonic() - SLOW_SECONDS
-        return under_way - sum(since < began_slowly for since in self.busy.values()) >= self.width
+        # There is room for one more if more of them are slow than there are beyond the width.
+        since = next(islice(self.busy.values(), under_way - self.width, None), inf)
+        return since >= monotonic() - SLOW_SECONDS
 
     def look_later(self):
         self.next_look = self.next_look or asyncio.get_running_loop().call_later(SLOW_SECONDS, self.look)
