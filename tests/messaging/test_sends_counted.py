@@ -103,6 +103,8 @@ class Ways:
 
     def __init__(self, caller, talk, patch):
         self.caller, self.talk, self.patch = caller, talk, patch
+        # What the gate was asked of.
+        self.judged_texts = []
 
     def send(self, content="Hi", talk_id=None, **headers):
         return self.caller.post(f"/conversations/{talk_id or self.talk.id}/messages", {"content": content}, **headers)
@@ -131,7 +133,7 @@ class Ways:
     def judged(self):
         """In a transaction of its own."""
         with self.patch.context() as patch:
-            patch.setattr(gates, "_known", gates._known._replace(judge=Careful()))
+            patch.setattr(gates, "_known", gates._known._replace(judge=Careful(self.judged_texts)))
             return self.send()
 
     def with_a_key(self):
@@ -178,7 +180,11 @@ class Ways:
 
 
 class Careful:
+    def __init__(self, judged: list):
+        self.judged = judged
+
     def __call__(self, content, event_id, by):
+        self.judged.append(content)
         return gates.Verdict()
 
     def passes(self, content, event_id):
@@ -209,16 +215,17 @@ def test_a_call_is_counted_once_whichever_way_it_goes_and_does_nothing_beyond_th
         assert (way, response.status_code, counted(cast.mvp_dealer)) == (way, status, number)
         assert response["X-RateLimit-Remaining"] == str(100 - number)
     settings.RATE_LIMIT = 1
-    told.clear()
     before = Message.objects.count()
-    # What is addressed is not even looked for.
-    monkeypatch.setattr(conversations, "find", None)
+    assert (len(told), ways.judged_texts) == (1, ["Hi"])
+    sought = []
+    monkeypatch.setattr(conversations, "find", lambda *addressed, by: sought.append(addressed))
     for number, way in enumerate(WAYS, len(WAYS) + 1):
         response = getattr(ways, way)()
         refused(response, 429, "rate_limited")
         assert (way, counted(cast.mvp_dealer), response["X-RateLimit-Remaining"]) == (way, number, "0")
         assert "Retry-After" in response
-    assert (Message.objects.count(), told) == (before, [])
+    # Nothing is done for them that would have to be asked of the database.
+    assert (Message.objects.count(), len(told), sought, ways.judged_texts) == (before, 1, [], ["Hi"])
     Token.objects.filter(user=cast.mvp_dealer).delete()
     refused(ways.send(), 401, "not_authenticated")
     assert counted(cast.mvp_dealer) == 2 * len(WAYS) + 1
