@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Token, User
-from api.database import Remembered, acting_as, make_usable, retried_if_lost, row_of
+from api.database import Remembered, acting_as, is_in_transaction, make_usable, retried_if_lost, row_of
 
 
 class Found(NamedTuple):
@@ -74,7 +74,7 @@ def remembered_owner(secret: str) -> tuple[User, UUID] | None:
 
     Not inside a transaction, which a check that fails would end.
     """
-    if transaction.get_connection().in_atomic_block:
+    if is_in_transaction():
         return None
     found = _remembered.get(_digest(secret)) if _SECRET.fullmatch(secret) else None
     if found is None:

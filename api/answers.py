@@ -39,6 +39,16 @@ def no_content() -> HttpResponse:
     return response
 
 
+def add_header(response: HttpResponse, name: str, value: str) -> None:
+    """One that we made ourselves. Django looks through name and value for what might be hidden in them, and what every
+    answer carries would take longer to write than to find out."""
+    response.headers._store[name.lower()] = (name, value)
+
+
+def headers(response: HttpResponse) -> list[tuple[str, str]]:
+    return list(response.headers._store.values())
+
+
 def problem(request: HttpRequest, error: ApiError) -> HttpResponse:
     document = error.document(getattr(request, "request_id", ""))
     response = HttpResponse(encode(document), status=error.status, content_type=PROBLEM)

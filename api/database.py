@@ -81,6 +81,13 @@ def make_usable(connection: BaseDatabaseWrapper | None = None) -> None:
         connection.close()
 
 
+def tidy_up() -> None:
+    """After a call: a connection that failed is not kept for the thread's next one."""
+    for connection in connections.all(initialized_only=True) if replica.IS_ON else (_connection(),):
+        if connection.errors_occurred or connection.settings_dict["CONN_MAX_AGE"] is not None:
+            connection.close_if_unusable_or_obsolete()
+
+
 def _is_readable(descriptor: int) -> bool:
     """Where nothing has been asked, all there is to read is that the other side has gone."""
     poll = select.poll()

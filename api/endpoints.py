@@ -84,7 +84,7 @@ class Endpoint(APIView):
             self._note_position(request)
         if request.allowance and "X-RateLimit-Limit" not in response:
             for name, value in request.allowance.headers().items():
-                response[name] = value
+                answers.add_header(response, name, value)
         return response
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:

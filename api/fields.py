@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cached_property
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -119,6 +120,20 @@ class Body(serializers.Serializer):
 
     default_error_messages = {"invalid": "Give a JSON object."}
 
+    # REST framework finds these out for every body that it checks.
+
+    @cached_property
+    def _writable_fields(self) -> list[serializers.Field]:
+        return [field for field in self.fields.values() if not field.read_only]
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.fields)
+
+    def run_validators(self, value: dict) -> None:
+        if self.validators:
+            super().run_validators(value)
+
     def to_internal_value(self, data):
         values, errors = {}, {}
         try:
@@ -126,7 +141,7 @@ class Body(serializers.Serializer):
         except serializers.ValidationError as error:
             errors = error.detail
         if isinstance(data, dict):
-            unknown = [name for name in data if name not in self.fields]
+            unknown = [name for name in data if name not in self._names]
             errors = {**errors, **{name: ["There is no such field."] for name in unknown}}
         if errors:
             raise serializers.ValidationError(errors)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
-from api import logs, tracing
+from api import answers, logs, tracing
 from api.fields import parse_id
 
 logger = logging.getLogger("api.requests")
@@ -38,9 +38,9 @@ class RequestMiddleware:
         try:
             traced = tracing.tracer is not None
             response = tracing.answered(self.get_response, request) if traced else self.get_response(request)
-            response["X-Request-ID"] = request.request_id
+            answers.add_header(response, "X-Request-ID", request.request_id)
             if response.status_code != 204 and not response.streaming and "Content-Length" not in response:
-                response["Content-Length"] = str(len(response.content))
+                answers.add_header(response, "Content-Length", str(len(response.content)))
             took = time.perf_counter() - began
             self._log(request, response, took * 1000)
             for observer in _observers:
@@ -51,21 +51,25 @@ class RequestMiddleware:
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponse, duration_ms: float) -> None:
+        level = logging.ERROR if response.status_code >= 500 else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
         # The route, not the path: what a client writes into a path may be personal.
         match = request.resolver_match
         event_id = match.kwargs.get("event_id") if match else None
         is_person = getattr(request, "auth", None) is not None
-        logger.log(
-            logging.ERROR if response.status_code >= 500 else logging.INFO,
-            "answered",
-            extra={
-                "method": request.method if request.method.isalpha() else "?",
-                "route": match.route if match else None,
-                "status": response.status_code,
-                "duration_ms": round(duration_ms, 2),
-                "user_id": str(request.user.id) if is_person else None,
-                "event_id": str(parse_id(event_id) or "") or None,
-            },
+        logger.handle(
+            logs.Line(
+                logger,
+                level,
+                "answered",
+                method=request.method if request.method.isalpha() else "?",
+                route=match.route if match else None,
+                status=response.status_code,
+                duration_ms=round(duration_ms, 2),
+                user_id=str(request.user.id) if is_person else None,
+                event_id=str(parse_id(event_id) or "") or None,
+            )
         )
 
 

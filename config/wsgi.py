@@ -2,11 +2,11 @@
 
 import gc
 import os
+import re
 
 import django
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.db import connections
 from django.http import HttpResponse
 from django.urls import ResolverMatch, get_resolver
 from django.utils.http import parse_header_parameters
@@ -14,11 +14,15 @@ from django.utils.http import parse_header_parameters
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-from api.requests import RequestMiddleware  # noqa: E402  (imports models)
+from api import answers  # noqa: E402  (imports models)
+from api.database import tidy_up  # noqa: E402
+from api.requests import RequestMiddleware  # noqa: E402
 from config.pages import API_PREFIX  # noqa: E402
 
-ID_LENGTH = 36
-_ways: dict[tuple[str | None, ...], ResolverMatch] = {}
+# What stands in a path where an id may: of its length, as is what stands for it.
+_ID = re.compile(r"(?<=/)[^/]{36}(?![^/])")
+_SOME_ID = "*" * 36
+_ways: dict[str, ResolverMatch] = {}
 
 
 class Utf8Request(WSGIRequest):
@@ -42,12 +46,12 @@ class Handler(WSGIHandler):
     def __call__(self, environ, start_response):
         if not environ.get("PATH_INFO", "").startswith(API_PREFIX):
             return super().__call__(environ, start_response)
-        # Past Django's signals too: what they are for here is done by _tidy_up, at a fraction of their cost.
+        # Past Django's signals too: what they are for here is done by tidy_up, at a fraction of their cost.
         try:
             response = self._answer_call(self.request_class(environ))
         finally:
-            _tidy_up()
-        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+            tidy_up()
+        start_response(f"{response.status_code} {response.reason_phrase}", answers.headers(response))
         return [response.content]
 
 
@@ -59,23 +63,17 @@ def _call(request: Utf8Request) -> HttpResponse:
 
 def _match(path: str) -> ResolverMatch:
     """Django tries one pattern after the other, for every call; paths that differ only in ids lead to one view."""
-    parts = path.split("/")
-    ids = [part for part in parts if len(part) == ID_LENGTH]
-    shape = tuple([None if len(part) == ID_LENGTH else part for part in parts])
+    ids = _ID.findall(path)
+    shape = _ID.sub(_SOME_ID, path)
     if known := _ways.get(shape):
-        return ResolverMatch(known.func, (), dict(zip(known.kwargs, ids, strict=True)), route=known.route)
+        match = ResolverMatch.__new__(ResolverMatch)
+        match.__dict__ = known.__dict__ | {"kwargs": dict(zip(known.kwargs, ids, strict=True))}
+        return match
     match = get_resolver().resolve(path)
     # Only what has nothing but ids in its variable parts: there are as many ways as routes.
     if list(match.kwargs.values()) == ids:
         _ways[shape] = match
     return match
-
-
-def _tidy_up() -> None:
-    """A connection that failed is not kept for the thread's next call."""
-    for connection in connections.all(initialized_only=True):
-        if connection.errors_occurred or connection.settings_dict["CONN_MAX_AGE"] is not None:
-            connection.close_if_unusable_or_obsolete()
 
 
 application = Handler()
