@@ -34,7 +34,6 @@ from api.errors import (
     NotAuthenticated,
     NotFound,
     PayloadTooLarge,
-    RateLimited,
     ServerError,
     ServiceUnavailable,
     UnsupportedMediaType,
@@ -114,10 +113,23 @@ class Endpoint(APIView):
         is_read = request.method in READS
         if request.is_in_maintenance and not is_read and not self.survives_maintenance:
             raise ServiceUnavailable("Writing is switched off for maintenance.", MAINTENANCE_RETRY_SECONDS)
+        has_key = request.method == "POST" and self.is_replayable and idempotency.META in request.META
+        if getattr(self.handler, "is_counted_along", False) and not (has_key or request.allowance):
+            return self._handle_in_debt(request, ids)
         _count(request)
-        if request.method == "POST" and self.is_replayable and idempotency.META in request.META:
+        if has_key:
             return idempotency.answered_once(request, lambda: self._handle(request, ids))
         return self._handle(request, ids)
+
+    def _handle_in_debt(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        """The work has the call counted before it writes anything; what ends before that is counted here."""
+        debt = request.user.debt = limits.Debt(request.user.id)
+        try:
+            return self._handle(request, ids)
+        finally:
+            limits.settle_together([debt])
+            request.allowance = debt.allowance
+            limits.refuse_beyond(debt.allowance)
 
     def _handle(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
         if replica.IS_ON and getattr(self.handler, "may_lag", False):
@@ -187,6 +199,7 @@ class Endpoint(APIView):
         try:
             return self.body()
         except ApiError:
+            limits.settle(self.request.user)
             with acting_as(self.request.user):
                 find()
             raise
@@ -214,6 +227,12 @@ def _checker(shape: type[serializers.Serializer]) -> serializers.Serializer:
 def one_trip(handler: Callable) -> Callable:
     """For a handler whose work is one round trip in a transaction of its own (`api.database.in_one_trip`)."""
     handler.is_one_trip = True
+    return handler
+
+
+def counted_along(handler: Callable) -> Callable:
+    """For a handler whose work has its call counted before it writes (`api.limits.settle`), together with others."""
+    handler.is_counted_along = True
     return handler
 
 
@@ -286,5 +305,4 @@ def _check_length(request: HttpRequest) -> None:
 def _count(request: HttpRequest) -> None:
     # Once, also where the person is looked up after all.
     request.allowance = request.allowance or limits.count_call(request.user.id)
-    if request.allowance and request.allowance.is_exceeded:
-        raise RateLimited(request.allowance.retry_after)
+    limits.refuse_beyond(request.allowance)

@@ -10,7 +10,9 @@ import hashlib
 import hmac
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -63,15 +65,60 @@ def _count(*keys: str, window_ms: int = WINDOW_MS) -> list[tuple[int, int]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-def count_call(person_id) -> Allowance | None:
+class Debt:
+    """A call that is still to be counted: by whoever is about to write for it, along with others, or by the frame.
+
+    It hangs on the person as `debt`.
+    """
+
+    __slots__ = ("allowance", "is_open", "person_id")
+
+    def __init__(self, person_id: Any):
+        self.person_id = person_id
+        self.is_open = True
+        self.allowance: Allowance | None = None
+
+
+def count_call(person_id: Any) -> Allowance | None:
     """Counts one call of this person; None where limits are off or Redis is away (then everything passes)."""
+    return count_calls([person_id])[0]
+
+
+def count_calls(person_ids: Sequence[Any]) -> list[Allowance | None]:
+    """In one round trip, in their order; who is there twice has called twice."""
     if settings.RATE_LIMIT is None:
-        return None
+        return [None] * len(person_ids)
     try:
-        [(used, left)] = _count(f"person:{person_id}")
+        counted = _count(*(f"person:{person_id}" for person_id in person_ids))
     except redis.RedisAway:
-        return None
-    return Allowance(settings.RATE_LIMIT, used, left)
+        return [None] * len(person_ids)
+    return [Allowance(settings.RATE_LIMIT, used, left) for used, left in counted]
+
+
+def refuse_beyond(allowance: Allowance | None) -> None:
+    if allowance and allowance.is_exceeded:
+        raise RateLimited(allowance.retry_after)
+
+
+def owed(person: Any) -> Debt | None:
+    return getattr(person, "debt", None)
+
+
+def settle(person: Any) -> None:
+    """Before anything is done for this person: counts the call where that is owed, and refuses it beyond the limit."""
+    if debt := owed(person):
+        settle_together([debt])
+        refuse_beyond(debt.allowance)
+
+
+def settle_together(debts: Sequence[Debt | None]) -> list[bool]:
+    """Counts the calls that have not been yet; for each, also where nothing is owed, whether it may be done."""
+    still_open = [debt for debt in debts if debt and debt.is_open]
+    if still_open:
+        allowances = count_calls([debt.person_id for debt in still_open])
+        for debt, allowance in zip(still_open, allowances, strict=True):
+            debt.allowance, debt.is_open = allowance, False
+    return [not (debt and debt.allowance and debt.allowance.is_exceeded) for debt in debts]
 
 
 def count_login(account: str, address: str) -> Allowance | None:

@@ -27,9 +27,9 @@ LINES = 25
 # What a call does, in this order, and the functions that do it; none of them calls another.
 STAGES = {
     "remember the token": ("accounts.authentication:BearerAuthentication.remember",),
-    "count the call": ("api.limits:count_call",),
+    "count the call": ("api.limits:count_calls",),
     "read the body and check its shape": ("api.endpoints:Endpoint.body",),
-    "ask the database": ("messaging.sends:written", "messaging.feed:in_one_call"),
+    "ask the database": ("messaging.sends:_written", "messaging.feed:in_one_call"),
     "make the answer": ("messaging.shapes:message",),
     "write the log line": ("api.requests:RequestMiddleware._log",),
 }

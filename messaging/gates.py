@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from accounts.models import User
+from api import limits
 from api.database import acting_as, as_owner
 from events import rules
 from messaging.models import GateStamp
@@ -119,6 +120,8 @@ def refuse_if_any(facts: Any) -> None:
 
 
 def _judged(known: Known, write: Callable, message_id: UUID, content: str, place: Callable, by: User):
+    # Ahead of the transaction, which would stand open meanwhile.
+    limits.settle(by)
     with acting_as(by):
         event_id = place()
         verdict = known.judge(content, event_id, by) if event_id else Verdict()

@@ -16,7 +16,7 @@ from django.db import DatabaseError
 
 from accounts.models import User
 from api.database import Statement, is_out_of_date
-from api.errors import ApiError
+from api.errors import ApiError, RateLimited
 from rollout import features, names
 
 V1, V2 = "v1", "v2"
@@ -63,6 +63,9 @@ def told(call: str) -> Callable:
         def calling(place: UUID, *values: Any, by: User, **more: Any) -> Any:
             try:
                 return function(place, *values, by=by, **more)
+            except RateLimited:
+                # It has not begun: it was only counted this late.
+                raise
             except ApiError as error:
                 tell(call, None, error.code, by, place)
                 raise

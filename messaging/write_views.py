@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from api import answers
-from api.endpoints import Endpoint, one_trip
+from api.endpoints import Endpoint, counted_along, one_trip
 from api.schema import operation
 from events.access import access_event, access_help_request
 from messaging import conversations, examples, messages, shapes
@@ -87,6 +87,7 @@ class ConversationMessages(Endpoint):
         example={"body": {"content": examples.MESSAGE["content"]}, "answer": examples.MESSAGE},
     )
     @one_trip
+    @counted_along
     def post(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         body = self.body_or(lambda: conversations.find(conversation_id, by=request.user))
         sent = conversations.send(conversation_id, body["content"], by=request.user)

@@ -54,6 +54,18 @@ def _fresh_counts(_own_redis_database):
     redis.client().flushdb()
 
 
+@pytest.fixture
+def redis_away(settings):
+    """Points at a socket where nobody listens, as after a crash."""
+    redis.client.cache_clear()
+    working = settings.REDIS_URL
+    settings.REDIS_URL = "unix:///nonexistent/redis.sock?db=0"
+    yield
+    settings.REDIS_URL = working
+    redis.client.cache_clear()
+    redis._away_until = 0.0
+
+
 # Tables that are only ever added to, by the triggers that see to it.
 APPEND_ONLY = {
     "auditentry_is_append_only": "accounts_auditentry",

@@ -56,8 +56,7 @@ class Door:
         call.check_accept()
         call.guest = guest = await self.guests.identify(call.headers)
         call.allowance = await asyncio.to_thread(limits.count_call, guest.person)
-        if call.allowance and call.allowance.is_exceeded:
-            raise RateLimited(call.allowance.retry_after)
+        limits.refuse_beyond(call.allowance)
         call.check_id()
         if self.open[guest.person] >= settings.STREAMS_PER_PERSON:
             raise RateLimited(

@@ -1,11 +1,13 @@
 """Rate limits: exact in a race, told in headers, and never in the way when Redis is not there."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from django.db import connections
 
 from api import limits, redis
+from api.errors import RateLimited
 
 
 @pytest.fixture
@@ -85,16 +87,40 @@ def test_threads_that_are_gone_use_up_no_connections(api, cast):
     assert [allowance.used for allowance in counted] == list(range(1, 151))
 
 
-@pytest.fixture
-def redis_away(settings):
-    """Points at a socket where nobody listens, as after a crash."""
-    redis.client.cache_clear()
-    working = settings.REDIS_URL
-    settings.REDIS_URL = "unix:///nonexistent/redis.sock?db=0"
-    yield
-    settings.REDIS_URL = working
-    redis.client.cache_clear()
+def test_calls_of_several_are_counted_in_one_round_trip_each_by_itself(limit, monkeypatch):
+    asked = []
+    run = redis.run
+    monkeypatch.setattr(redis, "run", lambda *values: asked.append(values) or run(*values))
+    assert [allowance.used for allowance in limits.count_calls(["a", "b", "a"])] == [1, 1, 2]
+    assert [allowance.used for allowance in limits.count_calls(["b", "a"])] == [2, 3]
+    assert len(asked) == 2
+
+
+def test_what_a_person_owes_is_counted_once(limit):
+    person = SimpleNamespace(debt=limits.Debt("a"))
+    for _ in range(3):
+        limits.settle(person)
+        assert limits.settle_together([person.debt, None]) == [True, True]
+    assert person.debt.allowance.used == 1
+
+
+def test_who_owes_one_call_too_many_is_refused_as_often_as_they_try(limit):
+    assert limits.count_calls(["a"] * limit)[-1].used == limit
+    person = SimpleNamespace(debt=limits.Debt("a"))
+    for _ in range(2):
+        assert limits.settle_together([person.debt, limits.Debt("b")]) == [False, True]
+        with pytest.raises(RateLimited):
+            limits.settle(person)
+    assert person.debt.allowance.used == limit + 1
+
+
+def test_what_is_owed_while_redis_is_away_is_not_asked_for_again(limit, redis_away):
+    debts = [limits.Debt("a"), limits.Debt("b")]
+    assert limits.settle_together(debts) == [True, True]
+    assert [(debt.is_open, debt.allowance) for debt in debts] == [(False, None)] * 2
     redis._away_until = 0.0
+    limits.settle(SimpleNamespace(debt=debts[0]))
+    assert redis._away_until == 0.0
 
 
 def test_calls_pass_uncounted_while_redis_is_away(api, cast, redis_away):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,28 @@ from messaging.models import Conversation
 def direct(cast) -> Conversation:
     """The MVP dealer's with the attendee."""
     return start(cast, cast.mvp_dealer, cast.attendee)
+
+
+@pytest.fixture
+def talks(transactional_db, cast) -> list[Conversation]:
+    """Of everyone who may write, with the MVP dealer; by their ids."""
+    others = [cast.attendee, cast.attendee_2, cast.organizer, cast.moderator]
+    found = [start(cast, other, cast.mvp_dealer) for other in others]
+    return sorted(found, key=lambda talk: talk.id)
+
+
+@pytest.fixture
+def pool():
+    """Calls at once, each in a thread of it."""
+
+    def closing(call):
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(24) as threads:
+        yield lambda call: threads.submit(closing, call)
 
 
 @pytest.fixture
@@ -37,6 +60,10 @@ def help_request(cast):
 def start(cast, by, other, content="Hello") -> Conversation:
     found = conversations.start(cast.event.id, other.id, content, by=by)
     return Conversation.objects.get(id=found.conversation.id)
+
+
+def post(caller, talk, content: str):
+    return lambda: caller.post(f"/conversations/{talk.id}/messages", {"content": content})
 
 
 def membership(cast, user):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -21,7 +20,7 @@ from api.database import Remembered, in_one_call, shared_connection
 from events.models import Block
 from messaging import conversations, sends
 from messaging.models import Conversation, Delivery, GateStamp, LogEntry, Message
-from tests.messaging.conftest import change, start
+from tests.messaging.conftest import change, post, start
 from tests.proxy import proxied
 from tests.waiting import PATIENCE, wait_until
 
@@ -33,17 +32,9 @@ def people(transactional_db, cast):
     return cast
 
 
-@pytest.fixture
-def talks(people, cast):
-    """Of everyone who may write, with the MVP dealer; by their ids."""
-    others = [cast.attendee, cast.attendee_2, cast.organizer, cast.moderator]
-    found = [start(cast, other, cast.mvp_dealer) for other in others]
-    return sorted(found, key=lambda talk: talk.id)
-
-
 def together(*calls: tuple) -> list:
     """Each a conversation, who sends, what, and what differs from an ordinary send."""
-    return sends.written_together([sends.told(*values, by) for values, by in map(ordinary, calls)])
+    return sends.written_together([sends.Call(sends.told(*values, by)) for values, by in map(ordinary, calls)])
 
 
 def ordinary(call: tuple) -> tuple[list, object]:
@@ -259,22 +250,6 @@ def callers(talks, cast, api):
         assert caller.get("/me").status_code == 200
         found.append((talk, person, caller))
     return found
-
-
-@pytest.fixture
-def pool():
-    def closing(call):
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(24) as threads:
-        yield lambda call: threads.submit(closing, call)
-
-
-def post(caller, talk, content: str):
-    return lambda: caller.post(f"/conversations/{talk.id}/messages", {"content": content})
 
 
 def test_of_a_crowd_each_gets_the_answer_to_their_own_and_refusals_are_the_same(callers, cast, pool):
