@@ -11,8 +11,7 @@ import hmac
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -38,8 +37,7 @@ return counted
 """
 
 
-@dataclass(frozen=True)
-class Allowance:
+class Allowance(NamedTuple):
     limit: int
     used: int
     window_left_ms: int
