@@ -135,6 +135,7 @@ def acting_as(person: Any) -> Iterator[None]:
         raise RuntimeError("a transaction in one person's name cannot change to another's")
     connection = _connection()
     inside_another = connection.in_atomic_block
+    make_usable(connection)
     with transaction.atomic():
         _run(*_enter(person))
         passed(person)
@@ -204,6 +205,7 @@ def in_one_call(person: Any, function: str, values: Sequence[Any]) -> Any:
     marks = ", ".join(["%s"] * len(values))
     if _connection().in_atomic_block:
         return in_one_trip(person, (f"SELECT * FROM {function}({marks})", values))[0][0]  # noqa: S608
+    make_usable()
     _, entering = _enter(person)
     call = f"SELECT * FROM {function}_as(%s, %s, %s, {marks})", [*entering, *values]  # noqa: S608
     row = replica.ask(call)[0][0] if replica.IS_ON and replica.is_reading() else row_of(*call)

@@ -116,6 +116,7 @@ class Endpoint(APIView):
         has_key = request.method == "POST" and self.is_replayable and idempotency.META in request.META
         if getattr(self.handler, "is_counted_along", False) and not (has_key or request.allowance):
             return self._handle_in_debt(request, ids)
+        make_usable()
         _count(request)
         if has_key:
             return idempotency.answered_once(request, lambda: self._handle(request, ids))
@@ -128,6 +129,8 @@ class Endpoint(APIView):
             return self._handle(request, ids)
         finally:
             limits.settle_together([debt])
+            # A page asks in one person's name more than once.
+            request.user.debt = None
             request.allowance = debt.allowance
             limits.refuse_beyond(debt.allowance)
 

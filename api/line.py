@@ -59,7 +59,9 @@ class Line:
             led, turn.led = turn.led, []
             return self._lead(led)
         if turn.error:
-            raise OperationalError("what this call went along with failed") from turn.error
+            # Taken from it, too: its traceback knows the frames that know the turns.
+            error, turn.error = turn.error, None
+            raise OperationalError("what this call went along with failed") from error
         return turn.answer
 
     def _begin(self, turns: list[Turn]) -> None:

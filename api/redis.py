@@ -45,16 +45,21 @@ class RedisAway(Exception):
 
 
 def run(script: str, keys: list[str], args: list) -> list:
-    """Runs a script; after a failure nobody waits for Redis again for a second."""
+    """Runs a script; after a failure nobody waits for Redis again for a second, and then one alone looks for it."""
     global _away_until
-    if time.monotonic() < _away_until:
-        raise RedisAway
+    if _away_until:
+        now = time.monotonic()
+        if now < _away_until:
+            raise RedisAway
+        _away_until = now + _PAUSE_SECONDS
     try:
-        return _run(script, keys, args)
+        answer = _run(script, keys, args)
     except redis.RedisError as error:
         _away_until = time.monotonic() + _PAUSE_SECONDS
         logger.warning("Redis does not answer: %s", type(error).__name__, exc_info=error)
         raise RedisAway from error
+    _away_until = 0.0
+    return answer
 
 
 def _run(script: str, keys: list[str], args: list) -> list:

@@ -5,7 +5,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from api.errors import ApiError
+from api.errors import ApiError, PayloadTooLarge
 from config.front import problems
 from config.front.exchange import Exchange
 from config.front.heads import RequestHead
@@ -14,6 +14,7 @@ from config.front.reader import HELD_BODY, Reader
 if TYPE_CHECKING:
     from config.front.server import Front
 
+API_PATH = b"/api/v1/"
 HEAD_SECONDS, BODY_SECONDS, IDLE_SECONDS, LINGER_SECONDS = 15, 60, 75, 2
 
 
@@ -86,6 +87,9 @@ class Client(asyncio.Protocol):
     def begin(self, head: RequestHead):
         self.has_asked = True
         self.exchange = exchange = Exchange(head, self, self.front.backend_for(head.target))
+        # Web would say so and close with the body unread, which may reset the connection ahead of its answer.
+        if head.length > HELD_BODY and head.target.startswith(API_PATH):
+            raise PayloadTooLarge(f"A body may take {HELD_BODY} bytes.")
         if self.reader.is_complete:
             exchange.is_received = True
             exchange.backend.serve(exchange)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from config.front.client import Client
     from config.front.upstream import Upstream
 
+SMALL_BODY = 16 * 1024
+
 
 class Exchange:
     """One request on its way to a backend, and its answer on the way back."""
@@ -26,6 +28,11 @@ class Exchange:
         self.is_answered = False  # at least the head of the answer is written
         self.is_repeated = False
         self.keeps_alive = head.keeps_alive  # the client's connection
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is surely out of the way: who answers without having read a large body closes thereafter."""
+        return self.is_received and self.head.length <= SMALL_BODY and not self.head.is_chunked
 
     def opening(self) -> bytes:
         """The head and what has come of the body; a chunked body is always here whole and gets its length."""

@@ -16,8 +16,10 @@ class Malformed(ValidationError):
 
 
 def answer(error: ApiError, *, closing: bool, with_body: bool) -> bytes:
-    body = orjson.dumps(error.document(str(uuid7())))
-    headers = {"Content-Type": "application/problem+json", "Content-Length": len(body), **error.headers}
+    request_id = str(uuid7())
+    body = orjson.dumps(error.document(request_id))
+    headers = {"Content-Type": "application/problem+json", "Content-Length": len(body), "X-Request-ID": request_id}
+    headers |= error.headers
     if closing:
         headers["Connection"] = "close"
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]

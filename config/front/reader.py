@@ -31,8 +31,8 @@ class Reader:
 
     def take_head(self) -> RequestHead | None:
         """The next request's head, if it is here whole. It may be all of its request: see `is_complete`."""
-        match = None if self.scanned else plain.REQUEST.match(self.buffer)
-        if match and match.end() <= HEAD_LIMIT:
+        match = None if self.scanned else plain.REQUEST.match(self.buffer, 0, HEAD_LIMIT)
+        if match:
             return self.take_plain_head(match)
         return self.take_parsed_head()
 
@@ -57,6 +57,9 @@ class Reader:
                     self.parser.get_method(), self.target, self.parser.get_http_version(), self.headers
                 )
                 self.missing, self.chunks_size, self.seam = self.head.length, 0, b""
+                # Without a body it is over; but of the preface of HTTP/2 (PRI) the parser awaits more.
+                if not (self.is_complete or self.missing or self.head.is_chunked):
+                    raise Malformed("The request could not be read.")
                 return self.head
         return None
 

@@ -136,7 +136,9 @@ class Upstream(asyncio.Protocol):
         # What is still to be written of a body that was answered unread would go ahead of the next request, into a
         # connection that the other end is about to close.
         is_sent = not self.transport.get_write_buffer_size()
-        if self.is_reusable and exchange.is_received and is_sent and not self.transport.is_closing():
+        if self.is_reusable and exchange.is_small and is_sent and not self.transport.is_closing():
+            # The end of the answer may just have choked its client; the next one has nothing to do with that.
+            self.transport.resume_reading()
             self.backend.release(self)
         else:
             self.transport.abort()

@@ -116,6 +116,14 @@ def test_maintenance_is_noticed_at_once_and_forgotten_at_once(known, cast, refus
     assert ask(known, cast).status_code == 201
 
 
+def test_who_tries_again_in_maintenance_is_not_counted_for_it(known, cast, refused):
+    maintenance.switch_on()
+    refused(ask(known, cast), 503, "service_unavailable")
+    # The process has forgotten its token with that.
+    assert "X-RateLimit-Remaining" not in ask(known, cast)
+    maintenance.switch_off()
+
+
 def test_a_connection_that_the_server_closed_is_noticed_before_anything_is_sent(known, cast):
     dead = connection.connection.info.backend_pid
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as other:

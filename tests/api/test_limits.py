@@ -1,6 +1,7 @@
 """Rate limits: exact in a race, told in headers, and never in the way when Redis is not there."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -133,3 +134,20 @@ def test_login_waits_for_redis(api, cast, redis_away, refused):
     response = api().post("/auth/login", {"username": "attendee", "password": "x"})
     refused(response, 503, "service_unavailable")
     assert "Retry-After" in response
+
+
+def test_after_the_pause_one_alone_looks_whether_redis_is_back(limit, monkeypatch):
+    """Or as many as call at once would wait for it."""
+    run, heard = redis._run, []
+
+    def looked(*values):
+        with pytest.raises(redis.RedisAway):
+            redis.run(*values)
+        heard.append("away")
+        return run(*values)
+
+    monkeypatch.setattr(redis, "_run", looked)
+    redis._away_until = time.monotonic() - 1
+    assert limits.count_call("a").used == 1
+    monkeypatch.setattr(redis, "_run", run)
+    assert (limits.count_call("a").used, heard) == (2, ["away"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Lock
 
@@ -152,3 +154,31 @@ def test_of_thousands_each_gets_its_own_answer(work):
     numbers = range(0, 4000, 2)
     assert list(work.pool.map(work.line.ask, numbers)) == [number * 2 for number in numbers]
     assert sorted(number for together in work.done for number in together) == list(numbers)
+
+
+def test_a_failure_leaves_nothing_to_the_collector(work):
+    """Whose traceback knows the frames that know the turns."""
+
+    class Call:
+        pass
+
+    def fail(calls):
+        work.began.set()
+        assert work.may_go_on.wait(PATIENCE)
+        raise ZeroDivisionError
+
+    work.line._together = fail
+    work.first(0)
+    calls = [Call() for _ in range(3)]
+    gone = [weakref.ref(call) for call in calls]
+    asked = [in_line(work, call) for call in calls]
+    gc.disable()
+    try:
+        work.may_go_on.set()
+        assert all(one.exception(PATIENCE) for one in asked)
+        work.pool.shutdown()
+        calls.clear()
+        asked.clear()
+        assert [call() for call in gone] == [None] * 3
+    finally:
+        gc.enable()

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from uuid_utils.compat import uuid7
 
 from accounts.models import Token, User
-from api import limits, redis
+from api import inside, limits, redis
 from api.database import shared_connection
 from messaging import conversations, gates, sends, versions
 from messaging.models import GateStamp, Message
@@ -241,3 +241,17 @@ def test_uncounted_sends_pass(caller, talks, cast, settings, redis_away):
     assert redis._away_until > 0.0
     assert not any("X-RateLimit-Limit" in answer for answer in answers)
     assert stored() == {"off", "away 0", "away 1"}
+
+
+def test_what_a_page_owed_for_one_call_is_no_matter_of_its_next(talks, cast, settings, rf):
+    """A page's calls share one person; the minute may have passed between them."""
+    settings.RATE_LIMIT = 1
+    page = rf.get("/")
+    page.user = cast.mvp_dealer
+    address = f"/conversations/{talks[0].id}/messages"
+    limits.count_call(cast.mvp_dealer.id)
+    with pytest.raises(inside.Refused):
+        inside.ask(page, "POST", address, {"content": "Beyond"})
+    redis.client().flushdb()
+    inside.ask(page, "POST", address, {"content": "Within"}, key="one")
+    assert stored() == {"Within"}

@@ -139,8 +139,11 @@ class Handler(socketserver.BaseRequestHandler):
     def answer_too_large(self, seen):
         self.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
 
-    def answer_refused_unread(self, seen):
-        self.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+    def answer_missed_unread(self, seen):
+        return self.answer_refused_unread(seen, b"404 Not Found")
+
+    def answer_refused_unread(self, seen, status=b"413 Too Large"):
+        self.send(b"HTTP/1.1 %b\r\nContent-Length: 3\r\n\r\nbig" % status)
         self.server.backend.gate.wait(PATIENCE)
         self.request.shutdown(socket.SHUT_RDWR)
         return False
@@ -306,6 +309,7 @@ def assert_refused(front, web, request, error=ValidationError):
         assert connection.recv(1) == b""
     assert web.seen == []
     document = json.loads(answer.content)
+    assert answer.headers["X-Request-ID"] == document["request_id"]
     assert UUID(document.pop("request_id")).version == 7
     detail, errors = document.pop("detail"), document.pop("errors", None)
     assert document == {

@@ -100,11 +100,14 @@ def test_early_answer_reaches_a_client_that_is_still_sending(front):
         assert answer.headers["Connection"] == "close"
 
 
-def test_connection_with_a_part_of_a_refused_body_in_it_gets_no_further_request(front, web):
+@pytest.mark.parametrize(
+    ("path", "size", "status"), [("/refused_unread", 270_000, 413), ("/missed_unread", 20_000, 404)]
+)
+def test_connection_with_a_part_of_a_refused_body_in_it_gets_no_further_request(front, web, path, size, status):
     """The web process answers a body that it does not want without reading it, and closes."""
     with front.connect() as connection:
-        connection.sendall(post("/refused_unread", b"x" * 270_000))
-        assert read_answer(connection).status == 413
+        connection.sendall(post(path, b"x" * size))
+        assert read_answer(connection).status == status
     with front.connect() as another:
         another.sendall(post("/a", b"x"))
         wait_until(lambda: len(web.seen) == 2, 3)

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from api.errors import PayloadTooLarge
+from config.front.reader import HELD_BODY
 from tests.config.front.house import ask, assert_refused, get, read_answer
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,15 @@ def test_large_head_is_refused(front, web):
         assert_refused(front, web, request[:-4], PayloadTooLarge)
 
 
+def test_body_that_no_call_may_have_is_refused_before_it_is_sent_on(front, web):
+    request = get("/api/v1/a", f"Content-Length: {HELD_BODY + 1}", method="POST")
+    assert_refused(front, web, request, PayloadTooLarge)
+    assert_refused(front, web, request + b"x" * (HELD_BODY + 1), PayloadTooLarge)
+    assert (
+        ask(front, get("/a", f"Content-Length: {HELD_BODY + 1}", method="POST") + b"x" * (HELD_BODY + 1)).status == 200
+    )
+
+
 def test_method_that_nobody_knows_is_not_allowed(front):
     answer = ask(front, get("/a", method="FOO"))
     assert (answer.status, json.loads(answer.content)["code"]) == (405, "method_not_allowed")
@@ -72,4 +83,16 @@ def test_malformed_second_request_does_not_take_the_first_answer(front):
     with front.connect() as connection:
         connection.sendall(get("/a") + b"NONSENSE\r\n\r\n")
         assert read_answer(connection).status == 200
+        assert read_answer(connection).status == 400
+
+
+@pytest.mark.parametrize("line", ["PRI /a HTTP/1.0", "PRI / HTTP/1.0"])
+def test_preface_of_http_2_is_refused_and_who_sends_it_keeps_nobody_waiting(own_house, line):
+    front, _, _, _ = own_house()
+    with front.connect() as connection, front.connect() as other:
+        connection.sendall(f"{line}\r\n\r\nx".encode())
+        connection.settimeout(PATIENCE)
+        other.settimeout(PATIENCE)
+        other.sendall(get("/a"))
+        assert read_answer(other).status == 200
         assert read_answer(connection).status == 400

@@ -57,6 +57,28 @@ def test_client_that_pipelines_and_does_not_read_is_not_served_on(front, web):
         assert settles(lambda: len(web.seen)) < 200  # of 64 kB each
 
 
+def test_connection_that_carried_the_answer_of_who_does_not_read_serves_the_next(own_house):
+    front, web, _, _ = own_house()
+    with front.connect(receive_buffer=65536) as reading_nothing, front.connect() as other:
+        reading_nothing.settimeout(0.3)
+        with suppress(TimeoutError):
+            reading_nothing.sendall(get("/page") * 2000)
+        settles(lambda: len(web.seen))
+        assert len(web.sockets) == 1
+        other.settimeout(PATIENCE)
+        other.sendall(get("/a"))
+        assert read_answer(other).status == 200
+
+
+def test_client_that_pipelines_and_reads_late_gets_all_its_answers(own_house):
+    front, web, _, _ = own_house()
+    with front.connect(receive_buffer=65536) as late:
+        late.settimeout(PATIENCE)
+        late.sendall(get("/page") * 200)
+        assert settles(lambda: len(web.seen)) < 200
+        assert [read_answer(late).status for _ in range(200)] == [200] * 200
+
+
 def test_slow_header_and_stalled_body_are_cut_and_who_is_idle_or_waits_is_not(own_house):
     front, web, _, _ = own_house(
         "server.SWEEP_SECONDS = 0.1; client.HEAD_SECONDS, client.BODY_SECONDS, client.IDLE_SECONDS = 2, 2, 600"
