@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from api.database import shared_connection
 from config.environment import REPOSITORY
 from tests.pooler import pgbouncer
 
@@ -40,6 +41,7 @@ def a_copy_of_the_tests_database():
     maintenance = {key: own[key] for key in ("dbname", "user", "password", "host", "port") if own.get(key)}
     source = connection.settings_dict["NAME"]
     connection.close()
+    shared_connection().close()
     with psycopg.connect(**maintenance, autocommit=True) as opened:
         opened.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         opened.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
