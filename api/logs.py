@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
+from multiprocessing.util import Finalize
+from queue import Empty, SimpleQueue
+from select import PIPE_BUF
+from typing import IO
 
 import orjson
 
@@ -106,3 +112,81 @@ class ReadableFormatter(logging.Formatter):
         if error := _error(record):
             line = "\n    ".join([line.rstrip(), error["type"], *error["frames"]])
         return line.rstrip()
+
+
+class Gathering(logging.StreamHandler):
+    """Writes together what comes within a moment, from a thread of its own.
+
+    A write lets go of the interpreter: where many threads want it, whoever writes a line stands in their queue again,
+    with its answer in hand. Warnings and errors are written at once, behind what came before them.
+    """
+
+    MOMENT_SECONDS = 0.02
+    # Where nobody reads any more, those who have something to say wait, rather than that all of it is kept in memory.
+    MOST_WAITING = 10_000
+
+    def __init__(self, stream: IO[str]):
+        super().__init__(stream)
+        self._waiting: SimpleQueue[str] = SimpleQueue()
+        self._has_come = threading.Event()
+        self._writing = threading.Lock()
+        threading.Thread(target=self._keep_writing, name="log", daemon=True).start()
+        # A worker does not end as an interpreter does, which would flush it.
+        Finalize(None, self.flush, exitpriority=0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.put(self.format(record))
+        except Exception:
+            self.handleError(record)
+        if record.levelno >= logging.WARNING or self._waiting.qsize() > self.MOST_WAITING:
+            self.flush()
+        elif not self._has_come.is_set():
+            self._has_come.set()
+
+    def flush(self) -> None:
+        with self._writing:
+            for part in _parts(self._taken()):
+                try:
+                    self.stream.write(part)
+                    self.stream.flush()
+                except (OSError, ValueError):
+                    # A full disk, or nobody at the other end: these lines are lost, and what comes after them is not.
+                    continue
+
+    def _keep_writing(self) -> None:
+        while self._has_come.wait():
+            time.sleep(self.MOMENT_SECONDS)
+            self._has_come.clear()
+            self.flush()
+
+    def _taken(self) -> Iterator[str]:
+        while True:
+            try:
+                yield self._waiting.get_nowait()
+            except Empty:
+                return
+
+
+def _parts(lines: Iterable[str]) -> Iterator[str]:
+    """As much at once as does not mix with what other processes write into the same pipe."""
+    part, size = [], 0
+    for line in lines:
+        taken = len(line.encode("utf-8", "backslashreplace")) + 1
+        if part and size + taken > PIPE_BUF:
+            yield "\n".join([*part, ""])
+            part, size = [], 0
+        part.append(line)
+        size += taken
+    if part:
+        yield "\n".join([*part, ""])
+
+
+def gather() -> None:
+    """From now on this process' lines are written together: for one that answers with many threads."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
+        gathering = Gathering(handler.stream)
+        gathering.setFormatter(handler.formatter)
+        root.removeHandler(handler)
+        root.addHandler(gathering)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import signal
 import sys
 import time
@@ -142,7 +143,7 @@ def describe(measured: stand.Stand) -> str:
         )
     return (
         f"front on one port before web (granian WSGI, {workers} workers of {web_threads()} threads) on a unix socket;"
-        f" PostgreSQL {version} ({safe}); limits counted and never reached"
+        f" Python {platform.python_version()}; PostgreSQL {version} ({safe}); limits counted and never reached"
     )
 
 

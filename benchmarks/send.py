@@ -10,6 +10,11 @@ from benchmarks.stand import Stand
 
 CONNECTIONS = 64
 
+STEADY = 1200
+# What that was of the rate of PostgreSQL alone on the machine on which it was promised (7,600/s): asked of any machine, the
+# same is asked.
+STEADY_PART = 0.16
+
 
 def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
     table.heading()
@@ -21,7 +26,8 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
         sends.closed("sends, web alone", stand.web)
     closed = sends.closed("sends, through the front", stand.front)
     sends.closed("sends with Idempotency-Key", stand.front, with_key=True)
-    steady = sends.at_rate(1200)
+    steady = sends.at_rate(STEADY)
+    same_part = sends.at_rate(STEADY_PART * own_rate)
     beyond = sends.at_rate(2500)
     share = sends.at_rate(0.7 * closed.result.rate)
     burst = sends.burst()
@@ -34,6 +40,7 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
         Promise("the same, of empty Endpoints", rate / empty_endpoint, "share"),
         Promise("the same, of empty DRF views", rate / empty_view, "share"),
         table.latency("sends, open loop at 1,200/s, p99", steady.result, 99, bar=50),
+        table.latency("the same at 16 % of PostgreSQL's own rate, p99", same_part.result, 99),
         table.latency("sends, open loop at 2,500/s, p99", beyond.result, 99, beyond=50),
         table.latency("sends, open loop at 70 % of the maximum, p99", share.result, 99, bar=200, beyond=50),
         Promise("5,000 sends from 500 connections at once, drained in", burst.result.seconds, "s"),
