@@ -11,8 +11,7 @@ from benchmarks.stand import Stand
 CONNECTIONS = 64
 
 STEADY = 1200
-# What that was of the rate of PostgreSQL alone on the machine on which it was promised (7,600/s): asked of any machine, the
-# same is asked.
+# What that was of PostgreSQL's own rate where it was promised (7,600/s): so a slower machine is asked the same.
 STEADY_PART = 0.16
 
 
