@@ -63,7 +63,8 @@ class Client(asyncio.Protocol):
     def data_received(self, data):
         if self.is_lingering:
             return
-        if self.is_idle:
+        # Empty lines between requests are no step forward.
+        if self.is_idle and data.strip(b"\r\n"):
             self.since = monotonic()
         self.reader.buffer += data
         self.advance()

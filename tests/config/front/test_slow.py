@@ -5,6 +5,8 @@ import threading
 import time
 from contextlib import suppress
 
+import pytest
+
 from tests.config.front.house import (
     MEGABYTE,
     get,
@@ -97,6 +99,23 @@ def test_slow_header_and_stalled_body_are_cut_and_who_is_idle_or_waits_is_not(ow
     assert read_answer(idle).status == 200
     web.gate.set()
     assert read_answer(working).content == b"done"
+
+
+@pytest.mark.parametrize("has_asked", [False, True])
+def test_empty_lines_keep_no_connection(own_house, has_asked):
+    front, *_ = own_house("server.SWEEP_SECONDS = 0.1; client.HEAD_SECONDS, client.IDLE_SECONDS = 0.5, 0.5")
+    with front.connect() as connection:
+        if has_asked:
+            connection.sendall(get("/a"))
+            assert read_answer(connection).status == 200
+
+        def keep_sending():
+            for _ in range(100):
+                connection.send(b"\r\n\r\n")
+                time.sleep(0.05)
+
+        with pytest.raises(OSError, match="Broken pipe|reset"):
+            keep_sending()
 
 
 def test_idle_connection_is_cut_and_who_waits_is_not(own_house):
