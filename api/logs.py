@@ -7,12 +7,14 @@ written: its message may quote what somebody sent.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -97,7 +99,11 @@ class JsonFormatter(logging.Formatter):
         }
         if error := _error(record):
             line["error"] = error
-        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        except TypeError:
+            # A lone surrogate. The logging module would write all of it down as it came.
+            return json.dumps(line, default=str)
 
 
 class ReadableFormatter(logging.Formatter):
@@ -115,7 +121,7 @@ class ReadableFormatter(logging.Formatter):
 
 
 class Gathering(logging.StreamHandler):
-    """Writes together what comes within a moment, from a thread of its own.
+    """Writes together what comes within a moment, from a thread of its own; for a process that does not fork.
 
     A write lets go of the interpreter: where many threads want it, whoever writes a line stands in their queue again,
     with its answer in hand. Warnings and errors are written at once, behind what came before them.
@@ -128,8 +134,11 @@ class Gathering(logging.StreamHandler):
     def __init__(self, stream: IO[str]):
         super().__init__(stream)
         self._waiting: SimpleQueue[str] = SimpleQueue()
-        self._has_come = threading.Event()
-        self._writing = threading.Lock()
+        # Neither stands in its own way where the collector or a signal has something logged in the midst of it.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._has_rung = False
+        self._writing = threading.RLock()
+        self._is_writing = False
         threading.Thread(target=self._keep_writing, name="log", daemon=True).start()
         # A worker does not end as an interpreter does, which would flush it.
         Finalize(None, self.flush, exitpriority=0)
@@ -141,23 +150,37 @@ class Gathering(logging.StreamHandler):
             self.handleError(record)
         if record.levelno >= logging.WARNING or self._waiting.qsize() > self.MOST_WAITING:
             self.flush()
-        elif not self._has_come.is_set():
-            self._has_come.set()
+        elif not self._has_rung:
+            self._ring()
+
+    def _ring(self) -> None:
+        self._has_rung = True
+        self._bell.put(None)
 
     def flush(self) -> None:
         with self._writing:
-            for part in _parts(self._taken()):
-                try:
-                    self.stream.write(part)
-                    self.stream.flush()
-                except (OSError, ValueError):
-                    # A full disk, or nobody at the other end: these lines are lost, and what comes after them is not.
-                    continue
+            if self._is_writing:
+                # Asked for within our own write, which takes it along or is followed by another.
+                self._ring()
+                return
+            self._is_writing = True
+            try:
+                for part in _parts(self._taken()):
+                    self._write(part)
+            finally:
+                self._is_writing = False
+
+    def _write(self, part: str) -> None:
+        # A full disk, or nobody at the other end: what comes after it is written, and no caller hears of it.
+        with suppress(Exception):
+            self.stream.write(part)
+            self.stream.flush()
 
     def _keep_writing(self) -> None:
-        while self._has_come.wait():
+        while True:
+            self._bell.get()
             time.sleep(self.MOMENT_SECONDS)
-            self._has_come.clear()
+            self._has_rung = False
             self.flush()
 
     def _taken(self) -> Iterator[str]:
@@ -188,5 +211,6 @@ def gather() -> None:
     for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
         gathering = Gathering(handler.stream)
         gathering.setFormatter(handler.formatter)
-        root.removeHandler(handler)
+        gathering.setLevel(handler.level)
         root.addHandler(gathering)
+        root.removeHandler(handler)

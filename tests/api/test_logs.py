@@ -52,6 +52,12 @@ def test_line_of_an_exception_has_its_type_and_frames_but_not_its_message():
     assert CANARY_TEXT not in json.dumps(written)
 
 
+def test_line_with_half_a_character_is_scrubbed_as_well():
+    written = line(f"half \ud83d of one, to {CANARY_PHONE}")
+    assert json.loads(written)["message"] == "half \ud83d of one, to [phone]"
+    written.encode()
+
+
 def test_line_of_a_failed_task_leaves_out_what_celery_quotes():
     written = line(f"Task api.tasks.canary[3f] raised unexpected: ValueError('{CANARY_TEXT}')\nTraceback ...")
     assert CANARY_TEXT not in written

@@ -1,6 +1,7 @@
 """The web process writes its lines together: late by a moment, in their order, and none is lost when it ends."""
 
 import io
+import json
 import logging
 import os
 import subprocess
@@ -53,13 +54,38 @@ class Writes(io.StringIO):
         return super().write(part)
 
 
-class Full(Writes):
-    """Has no room for the first part."""
+class Failing(Writes):
+    """At its first part."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
 
     def write(self, part):
         if not self.parts:
             self.parts.append(part)
-            raise OSError("no space left on device")
+            raise self.error
+        return super().write(part)
+
+
+class Calling(Writes):
+    """Calls somebody while it writes its first part."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.call = call
+
+    def write(self, part):
+        written = super().write(part)
+        if len(self.parts) == 1:
+            self.call()
+        return written
+
+
+class SlowInTheBackground(Writes):
+    def write(self, part):
+        if threading.current_thread().name == "log":
+            time.sleep(0.03)
         return super().write(part)
 
 
@@ -87,11 +113,31 @@ def wait_for(is_so):
 
 
 def test_line_is_written_a_moment_later_without_anybody_asking():
+    assert logs.Gathering.MOMENT_SECONDS == 0.02
     handler = gathering(stream := Writes())
     tell(handler, "answered")
     wait_for(lambda: stream.getvalue() == "answered\n")
     tell(handler, "answered again")
     wait_for(lambda: stream.getvalue() == "answered\nanswered again\n")
+
+
+def test_line_that_comes_while_others_are_written_is_written_too():
+    def another_thread_tells():
+        teller = threading.Thread(target=tell, args=(handler, "second"))
+        teller.start()
+        teller.join()
+
+    handler = gathering(stream := Calling(another_thread_tells))
+    tell(handler, "first")
+    wait_for(lambda: stream.getvalue() == "first\nsecond\n")
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_what_is_logged_within_a_write_follows_it(level):
+    """As the collector may have it, or a signal."""
+    handler = gathering(stream := Calling(lambda: tell(handler, "second", level)))
+    tell(handler, "first", logging.WARNING)
+    wait_for(lambda: stream.getvalue() == "first\nsecond\n")
 
 
 def test_lines_of_a_moment_are_one_write(patient):
@@ -123,12 +169,63 @@ def test_write_is_never_longer_than_a_pipe_takes_whole(patient):
     assert len(stream.parts) < len(lines)
 
 
-def test_what_cannot_be_written_takes_nothing_else_along():
-    handler = gathering(stream := Full())
-    tell(handler, "lost")
-    wait_for(lambda: stream.parts)
-    tell(handler, "kept")
+def test_small_parts_follow_large_ones_in_as_few_writes_as_hold_them(patient):
+    handler = gathering(stream := Writes())
+    for _ in range(4 * PIPE_BUF // 64):
+        tell(handler, "x" * 63)
+    tell(handler, "y")
+    handler.flush()
+    assert [len(part) for part in stream.parts] == [PIPE_BUF] * 4 + [2]
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), ValueError("closed"), RuntimeError("reentrant call")])
+def test_what_cannot_be_written_takes_nothing_else_along(error):
+    handler = gathering(stream := Failing(error))
+    for line in ("x" * PIPE_BUF, "kept"):
+        tell(handler, line)
     wait_for(lambda: stream.getvalue() == "kept\n")
+    tell(handler, "kept as well")
+    wait_for(lambda: stream.getvalue() == "kept\nkept as well\n")
+
+
+def test_caller_does_not_hear_of_what_cannot_be_written(patient):
+    handler = gathering(stream := Failing(RuntimeError("reentrant call")))
+    tell(handler, "lost", logging.ERROR)
+    tell(handler, "kept", logging.ERROR)
+    assert stream.getvalue() == "kept\n"
+
+
+def test_caller_does_not_hear_of_what_cannot_be_put_into_words(patient, capsys):
+    class Refusing(logging.Formatter):
+        def format(self, record):
+            if record.msg == "refused":
+                raise TypeError
+            return super().format(record)
+
+    handler = gathering(stream := Writes())
+    handler.setFormatter(Refusing("%(message)s"))
+    tell(handler, "before")
+    tell(handler, "refused", logging.WARNING)
+    assert stream.getvalue() == "before\n"
+
+
+def test_line_tells_the_request_that_it_was_said_in(patient):
+    handler = gathering(stream := Writes())
+    handler.setFormatter(logs.JsonFormatter())
+    token = logs.context.set({"request_id": "the-request"})
+    handler.handle(logging.makeLogRecord({"msg": "answered", "levelno": logging.INFO, "levelname": "INFO"}))
+    logs.context.reset(token)
+    handler.flush()
+    assert json.loads(stream.getvalue())["request_id"] == "the-request"
+
+
+def test_writers_do_not_overtake_each_other():
+    handler = gathering(stream := SlowInTheBackground())
+    for number in range(300):
+        tell(handler, str(number), logging.WARNING if number % 37 == 36 else logging.INFO)
+        time.sleep(0.001)
+    handler.flush()
+    assert stream.getvalue().split() == [str(number) for number in range(300)]
 
 
 def test_lines_of_many_threads_are_all_there_each_thread_s_in_its_order():
@@ -179,12 +276,14 @@ def test_gather_puts_it_in_the_place_of_what_writes_line_by_line():
     root = logging.getLogger()
     before, plain = root.handlers[:], logging.StreamHandler(stream := Writes())
     plain.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    others = logging.NullHandler()
+    plain.setLevel(logging.WARNING)
+    others = logging.FileHandler(os.devnull)
     root.handlers[:] = [plain, others]
     try:
         logs.gather()
         assert others in root.handlers
         assert plain not in root.handlers
+        root.info("not told")
         root.warning("told")
         assert stream.getvalue() == "WARNING told\n"
     finally:
