@@ -13,6 +13,7 @@ from select import PIPE_BUF
 import pytest
 
 from api import logs
+from tests.waiting import wait_until
 
 ENDING_WORKER = """
 import logging, multiprocessing, sys
@@ -105,20 +106,13 @@ def tell(handler, message, level=logging.INFO):
     handler.handle(logging.makeLogRecord({"msg": message, "levelno": level}))
 
 
-def wait_for(is_so):
-    until = time.monotonic() + 10
-    while not is_so() and time.monotonic() < until:
-        time.sleep(0.01)
-    assert is_so()
-
-
 def test_line_is_written_a_moment_later_without_anybody_asking():
     assert logs.Gathering.MOMENT_SECONDS == 0.02
     handler = gathering(stream := Writes())
     tell(handler, "answered")
-    wait_for(lambda: stream.getvalue() == "answered\n")
+    wait_until(lambda: stream.getvalue() == "answered\n")
     tell(handler, "answered again")
-    wait_for(lambda: stream.getvalue() == "answered\nanswered again\n")
+    wait_until(lambda: stream.getvalue() == "answered\nanswered again\n")
 
 
 def test_line_that_comes_while_others_are_written_is_written_too():
@@ -129,7 +123,7 @@ def test_line_that_comes_while_others_are_written_is_written_too():
 
     handler = gathering(stream := Calling(another_thread_tells))
     tell(handler, "first")
-    wait_for(lambda: stream.getvalue() == "first\nsecond\n")
+    wait_until(lambda: stream.getvalue() == "first\nsecond\n")
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
@@ -137,7 +131,7 @@ def test_what_is_logged_within_a_write_follows_it(level):
     """As the collector may have it, or a signal."""
     handler = gathering(stream := Calling(lambda: tell(handler, "second", level)))
     tell(handler, "first", logging.WARNING)
-    wait_for(lambda: stream.getvalue() == "first\nsecond\n")
+    wait_until(lambda: stream.getvalue() == "first\nsecond\n")
 
 
 def test_lines_of_a_moment_are_one_write(patient):
@@ -183,9 +177,9 @@ def test_what_cannot_be_written_takes_nothing_else_along(error):
     handler = gathering(stream := Failing(error))
     for line in ("x" * PIPE_BUF, "kept"):
         tell(handler, line)
-    wait_for(lambda: stream.getvalue() == "kept\n")
+    wait_until(lambda: stream.getvalue() == "kept\n")
     tell(handler, "kept as well")
-    wait_for(lambda: stream.getvalue() == "kept\nkept as well\n")
+    wait_until(lambda: stream.getvalue() == "kept\nkept as well\n")
 
 
 def test_caller_does_not_hear_of_what_cannot_be_written(patient):
