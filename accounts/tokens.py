@@ -77,10 +77,8 @@ def remembered_owner(secret: str) -> tuple[User, UUID] | None:
 
     Not inside a transaction, which a check that fails would end.
     """
-    if is_in_transaction():
-        return None
     found = _remembered.get(_digest(secret)) if _SECRET.fullmatch(secret) else None
-    if found is None:
+    if found is None or is_in_transaction():
         return None
     person = _person(found)
     person.remembered = found.known

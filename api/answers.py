@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from http.cookies import SimpleCookie
 from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
+from django.http.response import ResponseHeaders
+from django.utils.functional import cached_property
 
 from api.errors import ApiError
 
@@ -25,8 +28,27 @@ def encode(data: Any) -> bytes:
     return orjson.dumps(data, default=_other, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
 
 
+class Answer(HttpResponse):
+    """What Django asks of each argument of an answer is known of these."""
+
+    _charset = _reason_phrase = _handler_class = None
+    closed = False
+
+    def __init__(self, content: bytes, status: int, content_type: str = ""):
+        self.status_code = status
+        self._container = [content]
+        self._resource_closers = []
+        self.headers = ResponseHeaders({})
+        if content_type:
+            add_header(self, "Content-Type", content_type)
+
+    @cached_property
+    def cookies(self) -> SimpleCookie:
+        return SimpleCookie()
+
+
 def ok(data: Any, status: int = 200) -> HttpResponse:
-    return HttpResponse(encode(data), status=status, content_type=JSON)
+    return Answer(encode(data), status, JSON)
 
 
 def created(data: Any) -> HttpResponse:
@@ -34,9 +56,7 @@ def created(data: Any) -> HttpResponse:
 
 
 def no_content() -> HttpResponse:
-    response = HttpResponse(status=204)
-    del response["Content-Type"]
-    return response
+    return Answer(b"", 204)
 
 
 def add_header(response: HttpResponse, name: str, value: str) -> None:
@@ -45,13 +65,22 @@ def add_header(response: HttpResponse, name: str, value: str) -> None:
     response.headers._store[name.lower()] = (name, value)
 
 
+def add_headers(response: HttpResponse, headers: dict[str, str]) -> None:
+    response.headers._store.update({name.lower(): (name, value) for name, value in headers.items()})
+
+
+def has_header(response: HttpResponse, name: str) -> bool:
+    """`name` in small letters."""
+    return name in response.headers._store
+
+
 def headers(response: HttpResponse) -> list[tuple[str, str]]:
     return list(response.headers._store.values())
 
 
 def problem(request: HttpRequest, error: ApiError) -> HttpResponse:
     document = error.document(getattr(request, "request_id", ""))
-    response = HttpResponse(encode(document), status=error.status, content_type=PROBLEM)
+    response = Answer(encode(document), error.status, PROBLEM)
     for name, value in error.headers.items():
         response[name] = value
     return response

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from rest_framework import serializers
 from rest_framework.views import APIView
 
 from api import answers, idempotency, limits, replica
+from api.calls import length_of
 from api.database import acting_as, is_out_of_date, make_usable, note_position, remembered
 from api.errors import (
     ApiError,
@@ -67,8 +68,21 @@ class Endpoint(APIView):
         # collector can take away costs every call a share of its rounds.
         if hasattr(cls, "get") and not hasattr(cls, "head"):
             cls.head = cls.get
+        cls._authenticators = tuple(kind() for kind in cls.authentication_classes)
 
-    def dispatch(self, request: HttpRequest, *args: Any, **ids: str) -> HttpResponse:
+    @classmethod
+    def as_view(cls, **options: Any) -> Callable[..., HttpResponse]:
+        """What looks at a view finds REST framework's; a call finds a shorter way to the same."""
+
+        @wraps(super().as_view(**options))
+        def view(request: HttpRequest, **ids: str) -> HttpResponse:
+            endpoint = cls(**options)
+            endpoint.request = request
+            return endpoint.dispatch(request, **ids)
+
+        return view
+
+    def dispatch(self, request: HttpRequest, **ids: str) -> HttpResponse:
         request.allowance = None
         try:
             response = self._answer(request, ids)
@@ -82,9 +96,8 @@ class Endpoint(APIView):
             response = answers.problem(request, ServerError())
         if replica.IS_ON and request.method not in READS:
             self._note_position(request)
-        if request.allowance and "X-RateLimit-Limit" not in response:
-            for name, value in request.allowance.headers().items():
-                answers.add_header(response, name, value)
+        if request.allowance and not answers.has_header(response, "x-ratelimit-limit"):
+            answers.add_headers(response, request.allowance.headers())
         return response
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
@@ -128,7 +141,8 @@ class Endpoint(APIView):
         try:
             return self._handle(request, ids)
         finally:
-            limits.settle_together([debt])
+            if debt.is_open:
+                limits.settle_together([debt])
             # A page asks in one person's name more than once.
             request.user.debt = None
             request.allowance = debt.allowance
@@ -174,7 +188,7 @@ class Endpoint(APIView):
 
     def _remember(self, request: HttpRequest) -> bool:
         """Who asks, as far as this process remembers; what is done with them checks it before it does anything."""
-        for authenticator in self.get_authenticators():
+        for authenticator in self._authenticators:
             if found := authenticator.remember(request):
                 request.user, request.auth = found
                 return True
@@ -182,7 +196,7 @@ class Endpoint(APIView):
 
     def _identify(self, request: HttpRequest) -> None:
         """Sets request.user, request.auth and request.is_in_maintenance, or raises NotAuthenticated."""
-        for authenticator in self.get_authenticators():
+        for authenticator in self._authenticators:
             if found := authenticator.authenticate(request):
                 request.user, request.auth = found
                 return
@@ -289,19 +303,14 @@ def _refuse_constant(name: str) -> None:
 
 
 def _check_accept(request: HttpRequest, media_types: tuple[str, ...]) -> None:
-    if request.META.get("HTTP_ACCEPT") and not any(request.accepts(kind) for kind in media_types):
+    wanted = request.META.get("HTTP_ACCEPT", "*/*")
+    if wanted not in ("", "*/*") and not any(request.accepts(kind) for kind in media_types):
         raise NotAcceptable
 
 
 def _check_length(request: HttpRequest) -> None:
     # WSGI knows no body without a length: a server in front has given it one, or it was too large for that.
-    if "HTTP_TRANSFER_ENCODING" in request.META:
-        raise PayloadTooLarge
-    try:
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        length = 0
-    if length > settings.BODY_LIMIT or len(raw_body(request)) > settings.BODY_LIMIT:
+    if "HTTP_TRANSFER_ENCODING" in request.META or length_of(request.META) > settings.BODY_LIMIT:
         raise PayloadTooLarge
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 from django.urls import resolve
 from django.utils import translation
 
 from api import answers, wording
+from api.calls import Call
 from api.idempotency import META
 
 PREFIX = "/api/v1"
@@ -49,7 +49,7 @@ def ask(request: HttpRequest, method: str, path: str, body: Any = None, *, key: 
     return document
 
 
-def _request(request: HttpRequest, method: str, path: str, body: Any, key: str, query: dict) -> WSGIRequest:
+def _request(request: HttpRequest, method: str, path: str, body: Any, key: str, query: dict) -> Call:
     raw = b"" if body is None else answers.encode(body)
     environ = {
         "REQUEST_METHOD": method,
@@ -62,7 +62,7 @@ def _request(request: HttpRequest, method: str, path: str, body: Any, key: str, 
         "wsgi.input": io.BytesIO(raw),
         **({META: key} if key else {}),
     }
-    inner = WSGIRequest(environ)
+    inner = Call(environ)
     # Nothing that a client sends becomes an attribute: only pages can say for whom they ask.
     inner.asked_by = request.user
     inner.request_id = getattr(request, "request_id", "")

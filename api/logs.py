@@ -21,7 +21,7 @@ from functools import lru_cache
 from multiprocessing.util import Finalize
 from queue import Empty, SimpleQueue
 from select import PIPE_BUF
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import orjson
 
@@ -57,20 +57,6 @@ def scrubbed(text: str) -> str:
     return _CELERY_FAILURE.sub(r"\1", text)
 
 
-class Line(logging.LogRecord):
-    """The record of what every request writes: it looks for no caller, which costs more than all that it tells."""
-
-    # What a formatter of somebody else's may look for.
-    NOBODY = logging.makeLogRecord({}).__dict__
-
-    def __init__(self, logger: logging.Logger, level: int, message: str, **fields: object):
-        created = time.time()
-        self.__dict__ = self.NOBODY | fields
-        self.name, self.msg, self.levelno, self.levelname = logger.name, message, level, logging.getLevelName(level)
-        self.created, self.msecs = created, created % 1 * 1000
-        self.relativeCreated = (created - logging._startTime) * 1000
-
-
 def _error(record: logging.LogRecord) -> dict | None:
     if not record.exc_info or not record.exc_info[0]:
         return None
@@ -87,23 +73,37 @@ def _told(record: logging.LogRecord) -> dict:
     return {name: attributes[name] for name in FIELDS if name in attributes}
 
 
-class JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+class Told(NamedTuple):
+    created: float
+    level: int
+    logger: str
+    message: str
+    # Of the request, or what else it was said in.
+    ids: dict[str, Any] | None
+    fields: dict[str, Any]
+
+    def as_json(self) -> str:
         line = {
-            "at": datetime.fromtimestamp(record.created, UTC),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": scrubbed(record.getMessage()),
-            **(context.get() or {}),
-            **_told(record),
+            "at": datetime.fromtimestamp(self.created, UTC),
+            "level": logging.getLevelName(self.level).lower(),
+            "logger": self.logger,
+            "message": scrubbed(self.message),
+            **(self.ids or {}),
+            **self.fields,
         }
-        if error := _error(record):
-            line["error"] = error
         try:
             return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
         except TypeError:
             # A lone surrogate. The logging module would write all of it down as it came.
             return json.dumps(line, default=str)
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = _told(record)
+        if error := _error(record):
+            fields["error"] = error
+        return Told(record.created, record.levelno, record.name, record.getMessage(), context.get(), fields).as_json()
 
 
 class ReadableFormatter(logging.Formatter):
@@ -133,7 +133,7 @@ class Gathering(logging.StreamHandler):
 
     def __init__(self, stream: IO[str]):
         super().__init__(stream)
-        self._waiting: SimpleQueue[str] = SimpleQueue()
+        self._waiting: SimpleQueue[str | Told] = SimpleQueue()
         # Neither stands in its own way where the collector or a signal has something logged in the midst of it.
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._has_rung = False
@@ -145,10 +145,16 @@ class Gathering(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._waiting.put(self.format(record))
+            line = self.format(record)
         except Exception:
             self.handleError(record)
-        if record.levelno >= logging.WARNING or self._waiting.qsize() > self.MOST_WAITING:
+            self.flush()
+        else:
+            self.take(line, is_urgent=record.levelno >= logging.WARNING)
+
+    def take(self, line: str | Told, *, is_urgent: bool = False) -> None:
+        self._waiting.put(line)
+        if is_urgent or self._waiting.qsize() > self.MOST_WAITING:
             self.flush()
         elif not self._has_rung:
             self._ring()
@@ -186,9 +192,10 @@ class Gathering(logging.StreamHandler):
     def _taken(self) -> Iterator[str]:
         while True:
             try:
-                yield self._waiting.get_nowait()
+                line = self._waiting.get_nowait()
             except Empty:
                 return
+            yield line if isinstance(line, str) else line.as_json()
 
 
 def _parts(lines: Iterable[str]) -> Iterator[str]:
@@ -205,8 +212,23 @@ def _parts(lines: Iterable[str]) -> Iterator[str]:
         yield "\n".join([*part, ""])
 
 
+# What all lines go to, as JSON and nowhere else.
+_only: Gathering | None = None
+
+
+def tell(logger: logging.Logger, level: int, message: str, fields: dict[str, object]) -> None:
+    """What every request writes. It is put into words with the others, by the thread that writes them: whoever has an
+    answer to give does not wait for that, nor for the logging module, which would only hand it on. But that knows who
+    else looks at what is wrong."""
+    if not _only or level >= logging.WARNING:
+        logger.log(level, message, extra=fields)
+    elif logger.isEnabledFor(level):
+        _only.take(Told(time.time(), level, logger.name, message, context.get(), fields))
+
+
 def gather() -> None:
     """From now on this process' lines are written together: for one that answers with many threads."""
+    global _only
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
         gathering = Gathering(handler.stream)
@@ -214,3 +236,5 @@ def gather() -> None:
         gathering.setLevel(handler.level)
         root.addHandler(gathering)
         root.removeHandler(handler)
+        if root.handlers == [gathering] and type(gathering.formatter) is JsonFormatter:
+            _only = gathering

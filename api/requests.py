@@ -39,7 +39,11 @@ class RequestMiddleware:
             traced = tracing.tracer is not None
             response = tracing.answered(self.get_response, request) if traced else self.get_response(request)
             answers.add_header(response, "X-Request-ID", request.request_id)
-            if response.status_code != 204 and not response.streaming and "Content-Length" not in response:
+            if (
+                response.status_code != 204
+                and not response.streaming
+                and not answers.has_header(response, "content-length")
+            ):
                 answers.add_header(response, "Content-Length", str(len(response.content)))
             took = time.perf_counter() - began
             self._log(request, response, took * 1000)
@@ -51,25 +55,22 @@ class RequestMiddleware:
 
     @staticmethod
     def _log(request: HttpRequest, response: HttpResponse, duration_ms: float) -> None:
-        level = logging.ERROR if response.status_code >= 500 else logging.INFO
-        if not logger.isEnabledFor(level):
-            return
         # The route, not the path: what a client writes into a path may be personal.
         match = request.resolver_match
         event_id = match.kwargs.get("event_id") if match else None
         is_person = getattr(request, "auth", None) is not None
-        logger.handle(
-            logs.Line(
-                logger,
-                level,
-                "answered",
-                method=request.method if request.method.isalpha() else "?",
-                route=match.route if match else None,
-                status=response.status_code,
-                duration_ms=round(duration_ms, 2),
-                user_id=str(request.user.id) if is_person else None,
-                event_id=str(parse_id(event_id) or "") or None,
-            )
+        logs.tell(
+            logger,
+            logging.ERROR if response.status_code >= 500 else logging.INFO,
+            "answered",
+            {
+                "method": request.method if request.method.isalpha() else "?",
+                "route": match.route if match else None,
+                "status": response.status_code,
+                "duration_ms": round(duration_ms, 2),
+                "user_id": request.user.id if is_person else None,
+                "event_id": parse_id(event_id) if event_id else None,
+            },
         )
 
 

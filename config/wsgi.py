@@ -6,31 +6,22 @@ import re
 
 import django
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.urls import ResolverMatch, get_resolver
-from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
 from api import answers  # noqa: E402  (imports models)
+from api.calls import Call, Utf8Request  # noqa: E402
 from api.database import tidy_up  # noqa: E402
 from api.requests import RequestMiddleware  # noqa: E402
 from config.pages import API_PREFIX  # noqa: E402
 
-# What stands in a path where an id may: of its length, as is what stands for it.
-_ID = re.compile(r"(?<=/)[^/]{36}(?![^/])")
-_SOME_ID = "*" * 36
-_ways: dict[str, ResolverMatch] = {}
-
-
-class Utf8Request(WSGIRequest):
-    """Everything here is UTF-8. Django would read a query in whatever codec the client's Content-Type names, before
-    anything could answer for the codecs that fail."""
-
-    def _set_content_type_params(self, meta):
-        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+# What stands in a path where an id may: of its length.
+_ID = re.compile(r"(?<=/)([^/]{36})(?![^/])")
+_ways: dict[tuple[str, ...], ResolverMatch] = {}
 
 
 class Handler(WSGIHandler):
@@ -48,14 +39,14 @@ class Handler(WSGIHandler):
             return super().__call__(environ, start_response)
         # Past Django's signals too: what they are for here is done by tidy_up, at a fraction of their cost.
         try:
-            response = self._answer_call(self.request_class(environ))
+            response = self._answer_call(Call(environ))
         finally:
             tidy_up()
         start_response(f"{response.status_code} {response.reason_phrase}", answers.headers(response))
         return [response.content]
 
 
-def _call(request: Utf8Request) -> HttpResponse:
+def _call(request: Call) -> HttpResponse:
     request.resolver_match = match = _match(request.path_info)
     response = match.func(request, **match.kwargs)
     return response.render() if hasattr(response, "render") else response
@@ -63,8 +54,8 @@ def _call(request: Utf8Request) -> HttpResponse:
 
 def _match(path: str) -> ResolverMatch:
     """Django tries one pattern after the other, for every call; paths that differ only in ids lead to one view."""
-    ids = _ID.findall(path)
-    shape = _ID.sub(_SOME_ID, path)
+    parts = _ID.split(path)
+    shape, ids = tuple(parts[::2]), parts[1::2]
     if known := _ways.get(shape):
         match = ResolverMatch.__new__(ResolverMatch)
         match.__dict__ = known.__dict__ | {"kwargs": dict(zip(known.kwargs, ids, strict=True))}

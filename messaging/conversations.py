@@ -109,7 +109,7 @@ def send(conversation_id: UUID, content: str, *, by: User) -> Said:
     facts = gates.through(write, message_id=message_id, content=content, place=place, event_id=known, by=by)
     if not facts.is_found:
         raise NotFound
-    if facts.event_id:
+    if facts.event_id and known is None:
         _note_event(conversation_id, facts.event_id)
     if facts.sent_at is None:
         _refuse_reply(facts)

@@ -37,7 +37,8 @@ def written(
 ) -> Any:
     """What `messaging_send` answers."""
     values = [conversation_id, message_id, content, READ_ONLY_ARRAY, stamp, outcome]
-    if not is_in_transaction():
+    # Nobody is remembered within one.
+    if remembered(by) or not is_in_transaction():
         call = Call(told(conversation_id, message_id, content, stamp, outcome, by), limits.owed(by))
         if facts := _line.ask(call):
             passed(by)

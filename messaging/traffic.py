@@ -22,6 +22,7 @@ start_seconds = figures.histogram(
     "conversation_start_seconds", "How long a start took that was answered with a conversation.", {"version": VERSIONS}
 )
 sends = figures.counter("message_sends", "Messages sent in conversations.", {"outcome": traffic.OUTCOMES})
+_one_more_send = {outcome: sends.bump(outcome=outcome) for outcome in traffic.OUTCOMES}
 
 
 def note_start(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
@@ -33,7 +34,7 @@ def note_start(request: HttpRequest, response: HttpResponse, took: float) -> Ite
 
 
 def note_send(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
-    return (sends.bump(outcome=traffic.outcome(response)),)
+    return (_one_more_send[traffic.outcome(response)],)
 
 
 def register() -> None:

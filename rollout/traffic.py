@@ -12,9 +12,11 @@ from typing import NamedTuple
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from api import answers, idempotency
 from rollout import figures
 from rollout.figures import Bump, Values
 
+REPLAYED = idempotency.REPLAYED.lower()
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 STATUSES = (
     *("200", "201", "202", "204", "301", "302", "304"),
@@ -93,7 +95,7 @@ def count(request: HttpRequest, response: HttpResponse, took: float) -> None:
     series = _known.get(key) or _series(*key)
     more = series.watcher(request, response, took) if series.watcher else ()
     figures.bump(series.asked, *seconds.bumps(series.seconds, took), *more)
-    if "HTTP_IDEMPOTENCY_KEY" in request.META and request.method == "POST":
+    if idempotency.META in request.META and request.method == "POST":
         replays.add(outcome=_of_key(response))
 
 
@@ -109,7 +111,7 @@ def _series(method: str, raw: str | None, status: int) -> _Series:
 
 
 def _of_key(response: HttpResponse) -> str:
-    if "Idempotency-Replayed" in response:
+    if answers.has_header(response, REPLAYED):
         return "replayed"
     is_refused = response.status_code == 422 or (response.status_code == 409 and "Retry-After" in response)
     return "refused" if is_refused else "first"
@@ -119,7 +121,7 @@ def outcome(response: HttpResponse) -> str:
     """What an attempt came to, in the words of the figures about one thing that people do."""
     status = response.status_code
     if status < 400:
-        return "replayed" if "Idempotency-Replayed" in response else "done"
+        return "replayed" if answers.has_header(response, REPLAYED) else "done"
     if status in (429, 503):
         return "unserved"
     if status >= 500:
