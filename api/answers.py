@@ -40,7 +40,10 @@ class Answer(HttpResponse):
         self._resource_closers = []
         self.headers = ResponseHeaders({})
         if content_type:
-            add_header(self, "Content-Type", content_type)
+            self.headers._store = {
+                "content-type": ("Content-Type", content_type),
+                "content-length": ("Content-Length", str(len(content))),
+            }
 
     @cached_property
     def cookies(self) -> SimpleCookie:

@@ -99,6 +99,10 @@ def is_in_transaction() -> bool:
     return _connection().in_atomic_block
 
 
+# None of this is ever asked where an event loop runs.
+_of_this_thread = connections._connections._storage
+
+
 @cache
 def shared_connection() -> BaseDatabaseWrapper:
     """Of all threads of this process, one at a time; never in a transaction."""
@@ -108,8 +112,8 @@ def shared_connection() -> BaseDatabaseWrapper:
 
 
 def _connection() -> BaseDatabaseWrapper:
-    """Not Django's proxy, which finds this anew at every look."""
-    return connections["default"]
+    """This thread's. Django's own way there asks each time, by an exception, whether an event loop runs here."""
+    return getattr(_of_this_thread, "default", None) or connections["default"]
 
 
 def entering(person_id: Any) -> Statement:

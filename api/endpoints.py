@@ -69,6 +69,7 @@ class Endpoint(APIView):
         if hasattr(cls, "get") and not hasattr(cls, "head"):
             cls.head = cls.get
         cls._authenticators = tuple(kind() for kind in cls.authentication_classes)
+        cls._handlers = {name.upper(): getattr(cls, name) for name in cls.http_method_names if hasattr(cls, name)}
 
     @classmethod
     def as_view(cls, **options: Any) -> Callable[..., HttpResponse]:
@@ -101,7 +102,9 @@ class Endpoint(APIView):
         return response
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
-        self.handler = self._handler_for(request)
+        self.handler = self._handlers.get(request.method)
+        if self.handler is None:
+            raise MethodNotAllowed(headers={"Allow": ", ".join(self._handlers)})
         _check_accept(request, self.media_types)
         _check_length(request)
         if not self.needs_person:
@@ -178,13 +181,6 @@ class Endpoint(APIView):
 
     def _call(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
         return self.handler(self, request, **parsed(ids))
-
-    def _handler_for(self, request: HttpRequest) -> Callable[..., HttpResponse]:
-        name = request.method.lower()
-        handler = getattr(type(self), name, None) if name in self.http_method_names else None
-        if handler is None:
-            raise MethodNotAllowed(headers={"Allow": ", ".join(self.allowed_methods)})
-        return handler
 
     def _remember(self, request: HttpRequest) -> bool:
         """Who asks, as far as this process remembers; what is done with them checks it before it does anything."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api import text
+from api import ids, text
 
 _ONE_UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _UUID = re.compile(_ONE_UUID)
@@ -21,7 +21,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+
 
 
 def parse_id(value: object) -> UUID | None:
-    return UUID(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
+    return ids.of(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 
 class Text(serializers.Field):

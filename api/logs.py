@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -133,7 +133,7 @@ class Gathering(logging.StreamHandler):
 
     def __init__(self, stream: IO[str]):
         super().__init__(stream)
-        self._waiting: SimpleQueue[str | Told] = SimpleQueue()
+        self._waiting: SimpleQueue[str | Callable[[], str | None]] = SimpleQueue()
         # Neither stands in its own way where the collector or a signal has something logged in the midst of it.
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._has_rung = False
@@ -152,7 +152,7 @@ class Gathering(logging.StreamHandler):
         else:
             self.take(line, is_urgent=record.levelno >= logging.WARNING)
 
-    def take(self, line: str | Told, *, is_urgent: bool = False) -> None:
+    def take(self, line: str | Callable[[], str | None], *, is_urgent: bool = False) -> None:
         self._waiting.put(line)
         if is_urgent or self._waiting.qsize() > self.MOST_WAITING:
             self.flush()
@@ -195,7 +195,16 @@ class Gathering(logging.StreamHandler):
                 line = self._waiting.get_nowait()
             except Empty:
                 return
-            yield line if isinstance(line, str) else line.as_json()
+            if line := line if isinstance(line, str) else _in_words(line):
+                yield line
+
+
+def _in_words(line: Callable[[], str | None]) -> str | None:
+    try:
+        return line()
+    except Exception:
+        logging.getLogger(__name__).exception("a line could not be put into words")
+        return None
 
 
 def _parts(lines: Iterable[str]) -> Iterator[str]:
@@ -216,14 +225,11 @@ def _parts(lines: Iterable[str]) -> Iterator[str]:
 _only: Gathering | None = None
 
 
-def tell(logger: logging.Logger, level: int, message: str, fields: dict[str, object]) -> None:
-    """What every request writes. It is put into words with the others, by the thread that writes them: whoever has an
-    answer to give does not wait for that, nor for the logging module, which would only hand it on. But that knows who
-    else looks at what is wrong."""
-    if not _only or level >= logging.WARNING:
-        logger.log(level, message, extra=fields)
-    elif logger.isEnabledFor(level):
-        _only.take(Told(time.time(), level, logger.name, message, context.get(), fields))
+def later(line: Callable[[], str | None]) -> bool:
+    """Whether the line is put into words by the thread that writes it, with others; else whoever has it logs it."""
+    if _only:
+        _only.take(line)
+    return _only is not None
 
 
 def gather() -> None:

@@ -5,19 +5,67 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from uuid_utils import uuid7
 
-from api import answers, logs, tracing
+from api import answers, idempotency, logs, tracing
 from api.fields import parse_id
 
 logger = logging.getLogger("api.requests")
 
-# Called with each request, its answer and the seconds that it took. Whoever keeps figures registers; it must be quick.
-Observer = Callable[[HttpRequest, HttpResponse, float], None]
+
+class Answered(NamedTuple):
+    """What is told of a request once its answer is on its way: to the log, and to whoever keeps figures."""
+
+    at: float
+    method: str
+    # The route, not the path: what a client writes into a path may be personal.
+    route: str | None
+    status: int
+    headers: Mapping[str, str]
+    seconds: float
+    user_id: UUID | None
+    event_id: str | None
+    has_key: bool
+    # Of the messages' schema that took it in, where that was asked.
+    version: str | None
+    # For every line of this request.
+    ids: dict[str, Any] | None
+
+    def fields(self) -> dict[str, Any]:
+        return {
+            "method": self.method if self.method.isalpha() else "?",
+            "route": self.route,
+            "status": self.status,
+            "duration_ms": round(self.seconds * 1000, 2),
+            "user_id": self.user_id,
+            "event_id": parse_id(self.event_id),
+        }
+
+    def tell(self) -> None:
+        """What is wrong is told at once, by way of the logging module: it knows who else looks at that."""
+        if self.status >= 500 or not logs.later(self._told_later):
+            logger.log(logging.ERROR if self.status >= 500 else logging.INFO, "answered", extra=self.fields())
+            self._observe()
+
+    def _told_later(self) -> str | None:
+        self._observe()
+        if not logger.isEnabledFor(logging.INFO):
+            return None
+        return logs.Told(self.at, logging.INFO, logger.name, "answered", self.ids, self.fields()).as_json()
+
+    def _observe(self) -> None:
+        for observer in _observers:
+            observer(self)
+
+
+# Whoever keeps figures registers; it must be quick.
+Observer = Callable[[Answered], None]
 _observers: list[Observer] = []
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
@@ -34,7 +82,8 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
         request.request_id = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
-        token = logs.context.set({"request_id": request.request_id})
+        ids = {"request_id": request.request_id}
+        token = logs.context.set(ids)
         try:
             traced = tracing.tracer is not None
             response = tracing.answered(self.get_response, request) if traced else self.get_response(request)
@@ -45,33 +94,27 @@ class RequestMiddleware:
                 and not answers.has_header(response, "content-length")
             ):
                 answers.add_header(response, "Content-Length", str(len(response.content)))
-            took = time.perf_counter() - began
-            self._log(request, response, took * 1000)
-            for observer in _observers:
-                observer(request, response, took)
+            _answered(request, response, time.perf_counter() - began, ids).tell()
             return response
         finally:
             logs.context.reset(token)
 
-    @staticmethod
-    def _log(request: HttpRequest, response: HttpResponse, duration_ms: float) -> None:
-        # The route, not the path: what a client writes into a path may be personal.
-        match = request.resolver_match
-        event_id = match.kwargs.get("event_id") if match else None
-        is_person = getattr(request, "auth", None) is not None
-        logs.tell(
-            logger,
-            logging.ERROR if response.status_code >= 500 else logging.INFO,
-            "answered",
-            {
-                "method": request.method if request.method.isalpha() else "?",
-                "route": match.route if match else None,
-                "status": response.status_code,
-                "duration_ms": round(duration_ms, 2),
-                "user_id": request.user.id if is_person else None,
-                "event_id": parse_id(event_id) if event_id else None,
-            },
-        )
+
+def _answered(request: HttpRequest, response: HttpResponse, seconds: float, ids: dict[str, Any]) -> Answered:
+    match = request.resolver_match
+    return Answered(
+        time.time(),
+        request.method,
+        match.route if match else None,
+        response.status_code,
+        response.headers,
+        seconds,
+        request.user.id if getattr(request, "auth", None) is not None else None,
+        match.kwargs.get("event_id") if match else None,
+        idempotency.META in request.META and request.method == "POST",
+        getattr(request, "schema_version", None),
+        ids,
+    )
 
 
 def request_id(given: str) -> str:

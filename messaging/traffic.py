@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.http import HttpRequest, HttpResponse
-
+from api.requests import Answered
 from rollout import figures, traffic
 from rollout.figures import Bump
 
@@ -22,19 +21,18 @@ start_seconds = figures.histogram(
     "conversation_start_seconds", "How long a start took that was answered with a conversation.", {"version": VERSIONS}
 )
 sends = figures.counter("message_sends", "Messages sent in conversations.", {"outcome": traffic.OUTCOMES})
-_one_more_send = {outcome: sends.bump(outcome=outcome) for outcome in traffic.OUTCOMES}
 
 
-def note_start(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
+def note_start(answered: Answered) -> Iterable[Bump]:
     # Whoever takes a start into the old tables says so on the request.
-    version = getattr(request, "schema_version", "v2")
-    outcome = traffic.outcome(response)
-    started = start_seconds.bumps((version,), took) if outcome == "done" else ()
+    version = answered.version or "v2"
+    outcome = traffic.outcome(answered)
+    started = start_seconds.bumps((version,), answered.seconds) if outcome == "done" else ()
     return (starts.bump(version=version, outcome=outcome), *started)
 
 
-def note_send(request: HttpRequest, response: HttpResponse, took: float) -> Iterable[Bump]:
-    return (_one_more_send[traffic.outcome(response)],)
+def note_send(answered: Answered) -> Iterable[Bump]:
+    return (sends.bump(outcome=traffic.outcome(answered)),)
 
 
 def register() -> None:

@@ -17,9 +17,8 @@ import re
 import threading
 import time
 from bisect import bisect_left
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from math import prod
@@ -37,8 +36,6 @@ OTHER = "other"
 PREFIX = "callboard_"
 MOST_SERIES = 200
 FLUSH_SECONDS = 2.0
-# Before they are summed up, however long it is until they are sent.
-MOST_NOTED = 2_000
 LONGEST_PAUSE_SECONDS = 60.0
 KEY = "figures:sums"
 # The same again for each minute, as long as somebody may ask what happened lately.
@@ -237,25 +234,16 @@ class _Sums:
         self._lock = threading.Lock()
         # One sends at a time, so that what is repeated stays in order.
         self._sending = threading.Lock()
-        self._noted: deque[tuple[Bump, ...]] = deque()
         self._waiting: dict[tuple, float] = {}
         self._batch: tuple[str, dict[tuple, float]] | None = None
         self._sender: threading.Thread | None = None
 
     def add(self, *bumps: Bump) -> None:
-        """Only noted, to be summed up with many others: by itself each would cost whoever counts a lock and a look at
-        its sum."""
-        self._noted.append(bumps)
-        if len(self._noted) >= MOST_NOTED:
-            self._sum_up()
+        with self._lock:
+            for key, amount in bumps:
+                self._waiting[key] = self._waiting.get(key, 0) + amount
         if self._sender is None:
             self.begin()
-
-    def _sum_up(self) -> None:
-        with self._lock, suppress(IndexError):
-            while True:
-                for key, amount in self._noted.popleft():
-                    self._waiting[key] = self._waiting.get(key, 0) + amount
 
     def send(self) -> bool:
         """Whether everything up to now is with Redis."""
@@ -264,7 +252,6 @@ class _Sums:
 
     def _send_batch(self) -> bool:
         if self._batch is None:
-            self._sum_up()
             with self._lock:
                 taken, self._waiting = self._waiting, {}
             if not taken:

@@ -9,14 +9,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from api import answers, idempotency
+from api import idempotency
+from api.requests import Answered
 from rollout import figures
 from rollout.figures import Bump, Values
 
-REPLAYED = idempotency.REPLAYED.lower()
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 STATUSES = (
     *("200", "201", "202", "204", "301", "302", "304"),
@@ -70,7 +69,7 @@ replays = figures.counter(
 )
 
 # More to count of one request: asked after the answer is made, and must be quick.
-Watcher = Callable[[HttpRequest, HttpResponse, float], Iterable[Bump]]
+Watcher = Callable[[Answered], Iterable[Bump]]
 _watchers: dict[tuple[str, str], Watcher] = {}
 
 
@@ -89,14 +88,13 @@ class _Series(NamedTuple):
 _known: dict[tuple, _Series] = {}
 
 
-def count(request: HttpRequest, response: HttpResponse, took: float) -> None:
-    match = request.resolver_match
-    key = (request.method, match.route if match else None, response.status_code)
+def count(answered: Answered) -> None:
+    key = (answered.method, answered.route, answered.status)
     series = _known.get(key) or _series(*key)
-    more = series.watcher(request, response, took) if series.watcher else ()
-    figures.bump(series.asked, *seconds.bumps(series.seconds, took), *more)
-    if idempotency.META in request.META and request.method == "POST":
-        replays.add(outcome=_of_key(response))
+    more = series.watcher(answered) if series.watcher else ()
+    figures.bump(series.asked, *seconds.bumps(series.seconds, answered.seconds), *more)
+    if answered.has_key:
+        replays.add(outcome=_of_key(answered))
 
 
 def _series(method: str, raw: str | None, status: int) -> _Series:
@@ -110,23 +108,23 @@ def _series(method: str, raw: str | None, status: int) -> _Series:
     return series
 
 
-def _of_key(response: HttpResponse) -> str:
-    if answers.has_header(response, REPLAYED):
+def _of_key(answered: Answered) -> str:
+    if idempotency.REPLAYED in answered.headers:
         return "replayed"
-    is_refused = response.status_code == 422 or (response.status_code == 409 and "Retry-After" in response)
+    is_refused = answered.status == 422 or (answered.status == 409 and "Retry-After" in answered.headers)
     return "refused" if is_refused else "first"
 
 
-def outcome(response: HttpResponse) -> str:
+def outcome(answered: Answered) -> str:
     """What an attempt came to, in the words of the figures about one thing that people do."""
-    status = response.status_code
+    status = answered.status
     if status < 400:
-        return "replayed" if answers.has_header(response, REPLAYED) else "done"
+        return "replayed" if idempotency.REPLAYED in answered.headers else "done"
     if status in (429, 503):
         return "unserved"
     if status >= 500:
         return "failed"
-    return "exists" if status == 409 and "Retry-After" not in response else "refused"
+    return "exists" if status == 409 and "Retry-After" not in answered.headers else "refused"
 
 
 OUTCOMES = ("done", "replayed", "exists", "refused", "unserved", "failed")
