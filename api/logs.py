@@ -21,7 +21,7 @@ from functools import lru_cache
 from multiprocessing.util import Finalize
 from queue import Empty, SimpleQueue
 from select import PIPE_BUF
-from typing import IO, Any, NamedTuple
+from typing import IO
 
 import orjson
 
@@ -73,29 +73,21 @@ def _told(record: logging.LogRecord) -> dict:
     return {name: attributes[name] for name in FIELDS if name in attributes}
 
 
-class Told(NamedTuple):
-    created: float
-    level: int
-    logger: str
-    message: str
-    # Of the request, or what else it was said in.
-    ids: dict[str, Any] | None
-    fields: dict[str, Any]
-
-    def as_json(self) -> str:
-        line = {
-            "at": datetime.fromtimestamp(self.created, UTC),
-            "level": logging.getLevelName(self.level).lower(),
-            "logger": self.logger,
-            "message": scrubbed(self.message),
-            **(self.ids or {}),
-            **self.fields,
-        }
-        try:
-            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
-        except TypeError:
-            # A lone surrogate. The logging module would write all of it down as it came.
-            return json.dumps(line, default=str)
+def as_json(created: float, level: str, logger: str, message: str, ids: dict | None, fields: dict) -> str:
+    """`ids` are of the request, or of what else it was said in."""
+    line = {
+        "at": datetime.fromtimestamp(created, UTC),
+        "level": level,
+        "logger": logger,
+        "message": scrubbed(message),
+        **(ids or {}),
+        **fields,
+    }
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+    except TypeError:
+        # A lone surrogate. The logging module would write all of it down as it came.
+        return json.dumps(line, default=str)
 
 
 class JsonFormatter(logging.Formatter):
@@ -103,7 +95,8 @@ class JsonFormatter(logging.Formatter):
         fields = _told(record)
         if error := _error(record):
             fields["error"] = error
-        return Told(record.created, record.levelno, record.name, record.getMessage(), context.get(), fields).as_json()
+        level = record.levelname.lower()
+        return as_json(record.created, level, record.name, record.getMessage(), context.get(), fields)
 
 
 class ReadableFormatter(logging.Formatter):

@@ -57,7 +57,7 @@ class Answered(NamedTuple):
         self._observe()
         if not logger.isEnabledFor(logging.INFO):
             return None
-        return logs.Told(self.at, logging.INFO, logger.name, "answered", self.ids, self.fields()).as_json()
+        return logs.as_json(self.at, "info", logger.name, "answered", self.ids, self.fields())
 
     def _observe(self) -> None:
         for observer in _observers:

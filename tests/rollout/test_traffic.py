@@ -14,8 +14,17 @@ from rollout import figures, traffic
 
 def answered(status: int, headers: dict[str, str] | None = None) -> Answered:
     return Answered(
-        at=0.0, method="GET", route=None, status=status, headers=ResponseHeaders(headers or {}),
-        seconds=0.01, user_id=None, event_id=None, has_key=False, version=None, ids=None,
+        at=0.0,
+        method="GET",
+        route=None,
+        status=status,
+        headers=ResponseHeaders(headers or {}),
+        seconds=0.01,
+        user_id=None,
+        event_id=None,
+        has_key=False,
+        version=None,
+        ids=None,
     )
 
 
