@@ -172,6 +172,7 @@ class Body(serializers.Serializer):
 def _is_plain(field: serializers.Field, body: Body) -> bool:
     return (
         isinstance(field, Text | Id | Flag | Moment)
+        and type(field).run_validation is serializers.Field.run_validation
         and not (field.allow_null or field.validators or hasattr(body, f"validate_{field.field_name}"))
         and field.source_attrs == [field.field_name]
     )

@@ -235,5 +235,6 @@ def gather() -> None:
         gathering.setLevel(handler.level)
         root.addHandler(gathering)
         root.removeHandler(handler)
-        if root.handlers == [gathering] and type(gathering.formatter) is JsonFormatter:
+        takes_all = gathering.level <= logging.INFO and type(gathering.formatter) is JsonFormatter
+        if takes_all and root.handlers == [gathering]:
             _only = gathering

@@ -9,10 +9,13 @@ import sys
 import threading
 import time
 from select import PIPE_BUF
+from uuid import uuid4
 
 import pytest
 
-from api import logs
+from api import logs, requests
+from api.requests import Answered
+from api.tracks import within
 from tests.waiting import wait_until
 
 ENDING_WORKER = """
@@ -282,3 +285,82 @@ def test_gather_puts_it_in_the_place_of_what_writes_line_by_line():
         assert stream.getvalue() == "WARNING told\n"
     finally:
         root.handlers[:] = before
+
+
+@pytest.fixture
+def only_lines(monkeypatch):
+    """As in a web process: all lines as JSON to one stream."""
+    root = logging.getLogger()
+    handler = logging.StreamHandler(stream := Writes())
+    handler.setFormatter(logs.JsonFormatter())
+    monkeypatch.setattr(root, "handlers", [handler])
+    monkeypatch.setattr(logs, "_only", None)
+    logs.gather()
+    return stream
+
+
+def lines_of(stream) -> list[dict]:
+    logging.getLogger().handlers[0].flush()
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def answered(status: int = 200, **more) -> Answered:
+    known = {"at": 0.5, "method": "GET", "route": "api/v1/me", "status": status, "headers": {}, "seconds": 0.0015}
+    return Answered(
+        **known
+        | {"user_id": None, "event_id": None, "has_key": False, "version": None, "ids": {"request_id": "r"}}
+        | more
+    )
+
+
+def test_line_of_a_request_is_put_into_words_by_who_writes_it(patient, only_lines, monkeypatch):
+    observers = []
+    monkeypatch.setattr(requests, "_observers", [lambda one: observers.append(threading.current_thread().name)])
+    answered(user_id=(me := uuid4()), event_id="no-id").tell()
+    assert (only_lines.getvalue(), observers) == ("", [])
+    (line,) = lines_of(only_lines)
+    assert line == {
+        "at": "1970-01-01T00:00:00.500000Z",
+        "level": "info",
+        "logger": "api.requests",
+        "message": "answered",
+        "request_id": "r",
+        "method": "GET",
+        "route": "api/v1/me",
+        "status": 200,
+        "duration_ms": 1.5,
+        "user_id": str(me),
+        "event_id": None,
+    }
+    assert len(observers) == 1
+
+
+def test_fault_is_told_at_once_behind_what_came_before_it(patient, only_lines):
+    answered(201).tell()
+    with within(request_id="of the fault"):
+        answered(500).tell()
+    told = [json.loads(line) for line in only_lines.getvalue().splitlines()]
+    assert [(line["status"], line["level"]) for line in told] == [(201, "info"), (500, "error")]
+    assert told[1]["request_id"] == "of the fault"
+
+
+def test_figure_that_cannot_be_counted_takes_no_other_line_along(patient, only_lines, monkeypatch):
+    def fail(one):
+        if one.status == 202:
+            raise ValueError
+
+    monkeypatch.setattr(requests, "_observers", [fail])
+    for status in (201, 202, 203):
+        answered(status).tell()
+    told = lines_of(only_lines)
+    assert [line["status"] for line in told if line["message"] == "answered"] == [201, 203]
+    assert [line["error"]["type"] for line in told if "error" in line] == ["builtins.ValueError"]
+
+
+def test_who_wants_only_warnings_is_told_no_requests_which_count_all_the_same(patient, only_lines, monkeypatch, caplog):
+    observers = []
+    monkeypatch.setattr(requests, "_observers", [observers.append])
+    caplog.set_level(logging.WARNING, "api.requests")
+    answered().tell()
+    assert lines_of(only_lines) == []
+    assert len(observers) == 1
