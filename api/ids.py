@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, SafeUUID
 
-_set = object.__setattr__
+_set, _UNKNOWN = object.__setattr__, SafeUUID.unknown
 
 
 def first_id(moment: datetime) -> UUID:
@@ -17,5 +17,5 @@ def of(text: str) -> UUID:
     """Of one that is known to be written as an id is; UUID itself would find that out once more, at thrice the cost."""
     made = object.__new__(UUID)
     _set(made, "int", int(text.replace("-", ""), 16))
-    _set(made, "is_safe", SafeUUID.unknown)
+    _set(made, "is_safe", _UNKNOWN)
     return made
