@@ -29,7 +29,7 @@ def encode(data: Any) -> bytes:
 
 
 class Answer(HttpResponse):
-    """What Django asks of each argument of an answer is known of these."""
+    """What Django asks of each argument of an answer is known of these. It keeps the content that it was made with."""
 
     _charset = _reason_phrase = _handler_class = None
     closed = False

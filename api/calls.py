@@ -31,12 +31,15 @@ class Call(Utf8Request):
     """What is asked of the API. Django looks for the prefix of a script, for forms and for files, and reads a body
     through three layers: for what has none of it, that is more than all the rest."""
 
+    _read_started = False
     content_params: dict[str, str] = {}  # noqa: RUF012  (as empty as that of a request without parameters)
 
     def __init__(self, environ: dict[str, Any]):
         self.environ = self.META = environ
-        path = environ["PATH_INFO"]
-        self.path = self.path_info = path if path.isascii() else get_path_info(environ)
+        path, prefix = environ["PATH_INFO"], environ.get("SCRIPT_NAME", "")
+        if not path.isascii():
+            path = environ["PATH_INFO"] = get_path_info(environ)
+        self.path_info, self.path = path, prefix.rstrip("/") + path
         self.method = environ["REQUEST_METHOD"].upper()
         self.content_type = environ.get("CONTENT_TYPE", "")
         if self.content_type != JSON:

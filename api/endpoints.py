@@ -102,11 +102,16 @@ class Endpoint(APIView):
         return response
 
     def _answer(self, request: HttpRequest, ids: dict[str, str]) -> HttpResponse:
+        is_too_large = _is_too_large(request.META)
+        if not is_too_large:
+            # Whatever is answered: a server that finds a body unread closes, and the client may lose the answer.
+            raw_body(request)
         self.handler = self._handlers.get(request.method)
         if self.handler is None:
             raise MethodNotAllowed(headers={"Allow": ", ".join(self._handlers)})
         _check_accept(request, self.media_types)
-        _check_length(request)
+        if is_too_large:
+            raise PayloadTooLarge
         if not self.needs_person:
             make_usable()
             return self._call(request, ids)
@@ -304,10 +309,9 @@ def _check_accept(request: HttpRequest, media_types: tuple[str, ...]) -> None:
         raise NotAcceptable
 
 
-def _check_length(request: HttpRequest) -> None:
+def _is_too_large(meta: dict[str, Any]) -> bool:
     # WSGI knows no body without a length: a server in front has given it one, or it was too large for that.
-    if "HTTP_TRANSFER_ENCODING" in request.META or length_of(request.META) > settings.BODY_LIMIT:
-        raise PayloadTooLarge
+    return "HTTP_TRANSFER_ENCODING" in meta or length_of(meta) > settings.BODY_LIMIT
 
 
 def _count(request: HttpRequest) -> None:

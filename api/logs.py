@@ -21,9 +21,11 @@ from functools import lru_cache
 from multiprocessing.util import Finalize
 from queue import Empty, SimpleQueue
 from select import PIPE_BUF
-from typing import IO
+from typing import IO, Any
 
 import orjson
+
+logger = logging.getLogger(__name__)
 
 # Ids of the request being served, for every line that is logged meanwhile.
 context: ContextVar[dict | None] = ContextVar("log_context", default=None)
@@ -126,7 +128,9 @@ class Gathering(logging.StreamHandler):
 
     def __init__(self, stream: IO[str]):
         super().__init__(stream)
-        self._waiting: SimpleQueue[str | Callable[[], str | None]] = SimpleQueue()
+        self._waiting: SimpleQueue[str | Callable[[], str]] = SimpleQueue()
+        # What else is left to do, by our own thread alone: whoever else has something written may hold any lock.
+        self._chores: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # Neither stands in its own way where the collector or a signal has something logged in the midst of it.
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._has_rung = False
@@ -136,6 +140,13 @@ class Gathering(logging.StreamHandler):
         # A worker does not end as an interpreter does, which would flush it.
         Finalize(None, self.flush, exitpriority=0)
 
+    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+        """Without the lock of its own that a handler takes for each record; the queue needs none."""
+        found = self.filter(record)
+        if found:
+            self.emit(found if isinstance(found, logging.LogRecord) else record)
+        return found
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
@@ -143,9 +154,13 @@ class Gathering(logging.StreamHandler):
             self.handleError(record)
             self.flush()
         else:
-            self.take(line, is_urgent=record.levelno >= logging.WARNING)
+            self._take(line, is_urgent=record.levelno >= logging.WARNING)
 
-    def take(self, line: str | Callable[[], str | None], *, is_urgent: bool = False) -> None:
+    def take(self, line: Callable[[], str], chore: Callable[[], None]) -> None:
+        self._chores.put(chore)
+        self._take(line)
+
+    def _take(self, line: str | Callable[[], str], *, is_urgent: bool = False) -> None:
         self._waiting.put(line)
         if is_urgent or self._waiting.qsize() > self.MOST_WAITING:
             self.flush()
@@ -164,7 +179,7 @@ class Gathering(logging.StreamHandler):
                 return
             self._is_writing = True
             try:
-                for part in _parts(self._taken()):
+                for part in _parts(_in_words(line) for line in _taken(self._waiting)):
                     self._write(part)
             finally:
                 self._is_writing = False
@@ -181,23 +196,29 @@ class Gathering(logging.StreamHandler):
             time.sleep(self.MOMENT_SECONDS)
             self._has_rung = False
             self.flush()
-
-    def _taken(self) -> Iterator[str]:
-        while True:
-            try:
-                line = self._waiting.get_nowait()
-            except Empty:
-                return
-            if line := line if isinstance(line, str) else _in_words(line):
-                yield line
+            for chore in _taken(self._chores):
+                try:
+                    chore()
+                except Exception:
+                    logger.exception("what was left to do after an answer was not done")
 
 
-def _in_words(line: Callable[[], str | None]) -> str | None:
+def _taken(queue: SimpleQueue) -> Iterator[Any]:
+    while True:
+        try:
+            yield queue.get_nowait()
+        except Empty:
+            return
+
+
+def _in_words(line: str | Callable[[], str]) -> str:
+    if isinstance(line, str):
+        return line
     try:
         return line()
-    except Exception:
-        logging.getLogger(__name__).exception("a line could not be put into words")
-        return None
+    except Exception as error:
+        # Not by way of the logging module, which would lead back to here.
+        return as_json(time.time(), "error", __name__, f"a line has no words: {type(error).__name__}", None, {})
 
 
 def _parts(lines: Iterable[str]) -> Iterator[str]:
@@ -218,11 +239,13 @@ def _parts(lines: Iterable[str]) -> Iterator[str]:
 _only: Gathering | None = None
 
 
-def later(line: Callable[[], str | None]) -> bool:
-    """Whether the line is put into words by the thread that writes it, with others; else whoever has it logs it."""
-    if _only:
-        _only.take(line)
-    return _only is not None
+def later(line: Callable[[], str], chore: Callable[[], None]) -> bool:
+    """Whether the line is put into words when it is written, with others, and the chore done by the thread that writes:
+    in a process where nothing else looks at lines. Else both are left to the caller."""
+    if _only is None or logging.root.handlers != [_only]:
+        return False
+    _only.take(line, chore)
+    return True
 
 
 def gather() -> None:

@@ -49,19 +49,21 @@ class Answered(NamedTuple):
 
     def tell(self) -> None:
         """What is wrong is told at once, by way of the logging module: it knows who else looks at that."""
-        if self.status >= 500 or not logs.later(self._told_later):
-            logger.log(logging.ERROR if self.status >= 500 else logging.INFO, "answered", extra=self.fields())
+        level = logging.ERROR if self.status >= 500 else logging.INFO
+        is_ordinary = level == logging.INFO and logger.isEnabledFor(level)
+        if not (is_ordinary and logs.later(self._line, self._observe)):
+            logger.log(level, "answered", extra=self.fields())
             self._observe()
 
-    def _told_later(self) -> str | None:
-        self._observe()
-        if not logger.isEnabledFor(logging.INFO):
-            return None
+    def _line(self) -> str:
         return logs.as_json(self.at, "info", logger.name, "answered", self.ids, self.fields())
 
     def _observe(self) -> None:
         for observer in _observers:
-            observer(self)
+            try:
+                observer(self)
+            except Exception:
+                logger.exception("a request was not counted")
 
 
 # Whoever keeps figures registers; it must be quick.

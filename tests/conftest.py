@@ -13,15 +13,25 @@ from django.core import signals
 from django.db import OperationalError, close_old_connections, connections
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
+from django.test import client as test_client
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
 from api import redis
+from api.calls import Call, Utf8Request
 from api.database import shared_connection
 from config.celery import app as celery
+from config.pages import API_PREFIX
 from tests.browsing import chromium, visit  # noqa: F401
 from tests.promises.figures import figure, pytest_collection_finish, pytest_runtest_logreport, table_row  # noqa: F401
 from tests.waiting import PATIENCE
+
+
+def _as_the_server_makes_it(environ: dict) -> Utf8Request:
+    return (Call if environ["PATH_INFO"].startswith(API_PREFIX) else Utf8Request)(environ)
+
+
+test_client.WSGIRequest = _as_the_server_makes_it
 
 
 def _in_database(address: str, number: int) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from uuid import uuid4
 
 import pytest
 
 from accounts import tokens
+from api.calls import Call
 from tests.messaging.conftest import start
-from tests.web import through_wsgi
+from tests.web import read_answer, request, through_wsgi, web_process
 
 BODY = json.dumps({"content": "Hello"}).encode()
 
@@ -87,3 +90,52 @@ def test_answers_share_nothing(send):
     first, second = send()[1], send(json.dumps({"content": "Other"}).encode())[1]
     assert (first["content"], second["content"]) == ("Hello", "Other")
     assert first["id"] != second["id"]
+
+
+@pytest.fixture(scope="module")
+def web(django_db_setup, _own_redis_database):
+    with web_process() as web:
+        yield web
+
+
+class Broken:
+    """A body whose sender has gone."""
+
+    def read(self, *_):
+        raise OSError
+
+
+@pytest.mark.parametrize("more", [{}, {"HTTP_IDEMPOTENCY_KEY": "a-key"}, {"HTTP_AUTHORIZATION": ""}], ids=repr)
+def test_body_that_does_not_arrive_is_told_ahead_of_anything_else(send, more):
+    status, problem = send(**{"wsgi.input": Broken(), "CONTENT_LENGTH": "19"}, **more)
+    assert (status, problem["errors"][0]["detail"]) == (400, "The body did not arrive whole.")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "text/plain"])
+def test_call_can_be_asked_for_a_form_as_any_request_can(rf, kind):
+    call = Call(rf.post("/api/v1/me", BODY, content_type=kind).environ)
+    assert not call.FILES
+    assert call.body == BODY
+
+
+def test_call_under_a_prefix_knows_its_whole_path(rf):
+    environ = rf.get("/api/v1/me", {"a": "b"}).environ | {"SCRIPT_NAME": "/callboard"}
+    call = Call(environ)
+    assert (call.path_info, call.get_full_path()) == ("/api/v1/me", "/callboard/api/v1/me?a=b")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [20, 5_000, 200_000])
+@pytest.mark.parametrize(
+    ("path", "status"), [(f"events/{uuid4()}/conversations", 401), ("me", 405)], ids=["401", "405"]
+)
+def test_answer_that_is_made_ahead_of_the_body_waits_for_it(web, path, status, size):
+    """Else the server closes with it unread, and whoever sends it may lose the answer."""
+    with web.open() as client:
+        whole = request("POST", f"/api/v1/{path}", {"content": "x" * size})
+        head, _, body = whole.partition(b"\r\n\r\n")
+        for _ in range(2):
+            client.sendall(head + b"\r\n\r\n")
+            time.sleep(0.05)
+            client.sendall(body)
+            assert read_answer(client).status == status

@@ -16,7 +16,8 @@ import pytest
 from api import logs, requests
 from api.requests import Answered
 from api.tracks import within
-from tests.waiting import wait_until
+from rollout import figures, traffic
+from tests.waiting import PATIENCE, wait_until
 
 ENDING_WORKER = """
 import logging, multiprocessing, sys
@@ -288,15 +289,19 @@ def test_gather_puts_it_in_the_place_of_what_writes_line_by_line():
 
 
 @pytest.fixture
-def only_lines(monkeypatch):
-    """As in a web process: all lines as JSON to one stream."""
-    root = logging.getLogger()
-    handler = logging.StreamHandler(stream := Writes())
-    handler.setFormatter(logs.JsonFormatter())
-    monkeypatch.setattr(root, "handlers", [handler])
-    monkeypatch.setattr(logs, "_only", None)
-    logs.gather()
-    return stream
+def web_process(monkeypatch):
+    """As in one: from its call on all lines go as JSON to one stream. (Within the test: pytest looks at lines, too.)"""
+
+    def begin() -> Writes:
+        root = logging.getLogger()
+        handler = logging.StreamHandler(stream := Writes())
+        handler.setFormatter(logs.JsonFormatter())
+        monkeypatch.setattr(root, "handlers", [handler])
+        monkeypatch.setattr(logs, "_only", None)
+        logs.gather()
+        return stream
+
+    return begin
 
 
 def lines_of(stream) -> list[dict]:
@@ -313,12 +318,13 @@ def answered(status: int = 200, **more) -> Answered:
     )
 
 
-def test_line_of_a_request_is_put_into_words_by_who_writes_it(patient, only_lines, monkeypatch):
+def test_line_of_a_request_is_put_into_words_by_who_writes_it(patient, web_process, monkeypatch):
+    stream = web_process()
     observers = []
     monkeypatch.setattr(requests, "_observers", [lambda one: observers.append(threading.current_thread().name)])
     answered(user_id=(me := uuid4()), event_id="no-id").tell()
-    assert (only_lines.getvalue(), observers) == ("", [])
-    (line,) = lines_of(only_lines)
+    assert stream.getvalue() == ""
+    (line,) = lines_of(stream)
     assert line == {
         "at": "1970-01-01T00:00:00.500000Z",
         "level": "info",
@@ -332,35 +338,112 @@ def test_line_of_a_request_is_put_into_words_by_who_writes_it(patient, only_line
         "user_id": str(me),
         "event_id": None,
     }
-    assert len(observers) == 1
+    assert observers == []
 
 
-def test_fault_is_told_at_once_behind_what_came_before_it(patient, only_lines):
+def test_request_is_counted_by_the_thread_that_writes(web_process, monkeypatch):
+    web_process()
+    observers = []
+    monkeypatch.setattr(requests, "_observers", [lambda one: observers.append(threading.current_thread().name)])
+    answered().tell()
+    wait_until(lambda: observers == ["log"])
+
+
+def test_fault_is_told_at_once_behind_what_came_before_it(patient, web_process):
+    stream = web_process()
     answered(201).tell()
     with within(request_id="of the fault"):
         answered(500).tell()
-    told = [json.loads(line) for line in only_lines.getvalue().splitlines()]
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["status"], line["level"]) for line in told] == [(201, "info"), (500, "error")]
     assert told[1]["request_id"] == "of the fault"
 
 
-def test_figure_that_cannot_be_counted_takes_no_other_line_along(patient, only_lines, monkeypatch):
+def test_what_cannot_be_counted_takes_neither_its_line_nor_other_figures_along(web_process, monkeypatch):
+    stream = web_process()
+
     def fail(one):
-        if one.status == 202:
-            raise ValueError
+        raise ValueError
 
-    monkeypatch.setattr(requests, "_observers", [fail])
-    for status in (201, 202, 203):
+    counted = []
+    monkeypatch.setattr(requests, "_observers", [fail, lambda one: counted.append(one.status)])
+    for status in (201, 202):
         answered(status).tell()
-    told = lines_of(only_lines)
-    assert [line["status"] for line in told if line["message"] == "answered"] == [201, 203]
-    assert [line["error"]["type"] for line in told if "error" in line] == ["builtins.ValueError"]
+    wait_until(lambda: counted == [201, 202])
+    told = lines_of(stream)
+    assert [line["status"] for line in told if line["message"] == "answered"] == [201, 202]
+    assert [line["error"]["type"] for line in told if "error" in line] == ["builtins.ValueError"] * 2
 
 
-def test_who_wants_only_warnings_is_told_no_requests_which_count_all_the_same(patient, only_lines, monkeypatch, caplog):
+def test_line_without_words_takes_no_other_along(patient, web_process):
+    stream = web_process()
+
+    def fail():
+        raise ValueError
+
+    answered(201).tell()
+    assert logs.later(fail, list)
+    answered(202).tell()
+    told = lines_of(stream)
+    assert [line.get("status") for line in told] == [201, None, 202]
+    assert told[1]["message"] == "a line has no words: ValueError"
+
+
+def test_who_warns_while_it_is_written_waits_for_nobody(web_process, monkeypatch):
+    """A warning among the chores of the writer, and one of another thread at the same moment."""
+    stream = web_process()
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def observer(one):
+        both.wait()
+        for _ in range(200):
+            logging.getLogger("x").warning("while counting")
+
+    monkeypatch.setattr(requests, "_observers", [observer])
+    answered().tell()
+    both.wait()
+    for _ in range(200):
+        logging.getLogger("x").warning("of another thread")
+    wait_until(lambda: len(lines_of(stream)) == 401)
+
+
+def test_collector_may_warn_in_the_midst_of_counting(web_process, monkeypatch):
+    web_process()
+    monkeypatch.setattr(requests, "_observers", [traffic.count])
+
+    class Amount(float):
+        """Stands for the collector, which may run in the midst of anything."""
+
+        def __radd__(self, other):
+            answered().tell()
+            logging.getLogger("x").warning("found by the collector")
+            return float(other) + 1
+
+    counting = threading.Thread(
+        target=lambda: figures.bump((("http_requests", "", ("a", "b", "c")), Amount(1))), daemon=True
+    )
+    counting.start()
+    counting.join(PATIENCE)
+    assert not counting.is_alive()
+
+
+def test_handler_that_comes_later_is_told_everything(web_process, monkeypatch):
+    stream = web_process()
+    monkeypatch.setattr(requests, "_observers", [])
+    logging.getLogger().addHandler(another := logging.StreamHandler(other := io.StringIO()))
+    another.setFormatter(logging.Formatter("%(message)s %(status)s"))
+    answered().tell()
+    assert other.getvalue() == "answered 200\n"
+    assert len(lines_of(stream)) == 1
+
+
+def test_who_wants_only_warnings_is_told_no_requests_which_count_all_the_same(
+    patient, web_process, monkeypatch, caplog
+):
+    stream = web_process()
     observers = []
     monkeypatch.setattr(requests, "_observers", [observers.append])
     caplog.set_level(logging.WARNING, "api.requests")
     answered().tell()
-    assert lines_of(only_lines) == []
+    assert lines_of(stream) == []
     assert len(observers) == 1
