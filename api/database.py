@@ -99,10 +99,6 @@ def is_in_transaction() -> bool:
     return _connection().in_atomic_block
 
 
-# None of this is ever asked where an event loop runs.
-_of_this_thread = connections._connections._storage
-
-
 @cache
 def shared_connection() -> BaseDatabaseWrapper:
     """Of all threads of this process, one at a time; never in a transaction."""
@@ -112,8 +108,9 @@ def shared_connection() -> BaseDatabaseWrapper:
 
 
 def _connection() -> BaseDatabaseWrapper:
-    """This thread's. Django's own way there asks each time, by an exception, whether an event loop runs here."""
-    return getattr(_of_this_thread, "default", None) or connections["default"]
+    """Not Django's proxy, which finds this anew at every look. Nor the thread's own, which is another than Django's where
+    an event loop runs: what is done in a person's name would be asked in nobody's."""
+    return connections["default"]
 
 
 def entering(person_id: Any) -> Statement:
