@@ -108,8 +108,8 @@ def shared_connection() -> BaseDatabaseWrapper:
 
 
 def _connection() -> BaseDatabaseWrapper:
-    """Not Django's proxy, which finds this anew at every look. Nor the thread's own, which is another one where an event
-    loop runs: what is done in a person's name would be asked in nobody's."""
+    """Not Django's proxy, which finds this anew at every look. Nor the thread's own: where an event loop runs, Django's
+    is another, and what is done in a person's name would be asked in nobody's."""
     return connections["default"]
 
 
