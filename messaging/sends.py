@@ -37,8 +37,7 @@ def written(
 ) -> Any:
     """What `messaging_send` answers."""
     values = [conversation_id, message_id, content, READ_ONLY_ARRAY, stamp, outcome]
-    # Within one nobody is remembered: what opens it in a person's name checks that first (`api.database`).
-    if remembered(by) or not is_in_transaction():
+    if not is_in_transaction():
         call = Call(told(conversation_id, message_id, content, stamp, outcome, by), limits.owed(by))
         if facts := _line.ask(call):
             passed(by)
