@@ -7,6 +7,7 @@ transaction, so that a pooled connection carries nothing over to its next user.
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ _CHECK = "SELECT callboard_check_token(%s, %s, %s)"
 _LEAVE_ROLE = "SELECT set_config('role', 'none', true) AS role, set_config('callboard.user_id', '', true) AS person"
 # What those two raise when something has changed since.
 _OUT_OF_DATE = "CB001"
+
+_of_thread = connections._connections._storage
 
 # At once, rather than after five times; never where that is switched off.
 _PREPARED = True if settings.DATABASES["default"]["OPTIONS"]["prepare_threshold"] is not None else None
@@ -108,8 +111,11 @@ def shared_connection() -> BaseDatabaseWrapper:
 
 
 def _connection() -> BaseDatabaseWrapper:
-    """Not Django's proxy, which finds this anew at every look. Nor the thread's own: where an event loop runs, Django's
-    is another, and what is done in a person's name would be asked in nobody's."""
+    """Django's, and not its proxy, which finds this anew at every look. Without an event loop it is where Django keeps
+    the thread's; to learn that no loop runs, Django raises an error and catches it, at every look. With one it is
+    another: what is done in a person's name would else be asked in nobody's."""
+    if asyncio._get_running_loop() is None and (found := getattr(_of_thread, "default", None)):
+        return found
     return connections["default"]
 
 

@@ -1,19 +1,25 @@
 """What a process's threads want done while some of it is under way is done together, as soon as that is over.
 
-Nobody waits for company: who comes alone is served alone. The more come at once, the less each of them costs.
+Who comes alone is served alone, at once. The more come at once, the less each of them costs: where some have come while
+others were served, there are more about, and those who are few still wait a moment for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from django.db import OperationalError
 
 # Whoever is under way for longer is held up by something else than work: the others go their own ways.
 PATIENCE_SECONDS = 0.25
+
+# What the few that go next wait for more, and from how many on they do not. Most of what a statement costs it costs
+# once, however many go along.
+COMPANY_SECONDS = 0.003
+COMPANY = 8
 
 
 class Turn:
@@ -44,7 +50,8 @@ class Line:
         """Its answer; None where nothing was done and the caller has to do it by themselves."""
         turn = Turn(call)
         with self._lock:
-            if self._busy_since is None:
+            is_alone = self._busy_since is None
+            if is_alone:
                 self._begin([turn])
             elif monotonic() - self._busy_since > PATIENCE_SECONDS:
                 return None
@@ -57,7 +64,7 @@ class Line:
         if turn.led:
             # Taken from it: nothing then holds on to itself, which only the collector could take away.
             led, turn.led = turn.led, []
-            return self._lead(led)
+            return self._lead(led if is_alone else self._joined(led))
         if turn.error:
             # Taken from it, too: its traceback knows the frames that know the turns.
             error, turn.error = turn.error, None
@@ -75,6 +82,18 @@ class Line:
             if is_waiting := turn in self._waiting:
                 self._waiting.remove(turn)
             return is_waiting
+
+    def _joined(self, turns: list[Turn]) -> list[Turn]:
+        """These, and who comes while they wait for company."""
+        if len(turns) >= min(COMPANY, self._most):
+            return turns
+        sleep(COMPANY_SECONDS)
+        with self._lock:
+            return turns + self._next_ones(self._most - len(turns))
+
+    def _next_ones(self, most: int) -> list[Turn]:
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        return taken
 
     def _lead(self, turns: list[Turn]) -> Any:
         leader, *others = turns
@@ -94,7 +113,6 @@ class Line:
 
     def _hand_on(self) -> None:
         with self._lock:
-            next_ones, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._busy_since = None
-            if next_ones:
+            if next_ones := self._next_ones(self._most):
                 self._begin(next_ones)

@@ -1,11 +1,14 @@
 """Whom the database believes to be asking."""
 
+import asyncio
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import ProgrammingError, connection, connections, transaction
 
+from api import database
 from api.database import acting_as, acting_id, as_owner
 
 
@@ -124,3 +127,33 @@ def test_roles_settings_do_not_outlive_a_rolled_back_savepoint(cast):
         with pytest.raises(ZeroDivisionError), acting_as(cast.attendee):
             raise ZeroDivisionError
         assert standing() == (False, None)
+
+
+def test_connection_is_djangos_in_every_thread_and_where_an_event_loop_runs():
+    """A browser's tests, for one, run beside a loop in their own thread."""
+
+    def look():
+        for _ in range(2):
+            assert database._connection() is connections["default"]
+        return connections["default"]
+
+    async def look_in_a_loop():
+        return look()
+
+    def look_in_both():
+        return look(), asyncio.run(look_in_a_loop()), look()
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as another:
+        first, in_a_loop, again = one.submit(look_in_both).result()
+        found = another.submit(asyncio.run, look_in_a_loop()).result()
+        assert first is again
+        assert len({id(each) for each in (first, in_a_loop, found, another.submit(look).result())}) == 4
+
+
+def test_connection_that_another_put_in_its_place_is_found():
+    mine, other = connections["default"], connections.create_connection("default")
+    connections["default"] = other
+    try:
+        assert database._connection() is other
+    finally:
+        connections["default"] = mine

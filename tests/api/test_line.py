@@ -67,7 +67,29 @@ def answers(*asked: Future) -> list:
     return [one.result(PATIENCE) for one in asked]
 
 
-def test_who_comes_alone_is_served_alone(work):
+def come_meanwhile(work: Work, monkeypatch, *numbers: int) -> list[Future]:
+    """They stand in line as soon as somebody waits for company."""
+    asked: list[Future] = []
+    left = list(numbers)
+
+    def wait(seconds):
+        while left:
+            asked.append(in_line(work, left.pop(0)))
+
+    monkeypatch.setattr(line, "sleep", wait)
+    return asked
+
+
+@pytest.fixture
+def nobody_waits(monkeypatch):
+    """For company."""
+    waits: list[float] = []
+    monkeypatch.setattr(line, "sleep", waits.append)
+    yield
+    assert waits == []
+
+
+def test_who_comes_alone_is_served_alone_and_at_once(work, nobody_waits):
     work.may_go_on.set()
     assert [work.line.ask(number) for number in (2, 4, 6)] == [4, 8, 12]
     assert work.done == [[2], [4], [6]]
@@ -79,6 +101,35 @@ def test_those_who_come_meanwhile_go_together_in_their_order(work):
     assert answers(*asked) == [4, 8, 12, 16]
     assert work.done == [[2], [4, 6, 8]]
     assert work.line.ask(10) == 20
+
+
+def test_few_wait_a_moment_for_more(work, monkeypatch):
+    asked = [work.first(2), in_line(work, 4)]
+    later = come_meanwhile(work, monkeypatch, 6, 8)
+    work.may_go_on.set()
+    wait_until(lambda: len(later) == 2)
+    assert answers(*asked, *later) == [4, 8, 12, 16]
+    assert work.done == [[2], [4, 6, 8]]
+
+
+@pytest.mark.parametrize(("company", "most"), [(3, 100), (8, 3)])
+def test_those_who_are_many_do_not_wait(work, monkeypatch, nobody_waits, company, most):
+    monkeypatch.setattr(line, "COMPANY", company)
+    work.line._most = most
+    asked = [work.first(2), *(in_line(work, number) for number in (4, 6, 8))]
+    work.may_go_on.set()
+    assert answers(*asked) == [4, 8, 12, 16]
+    assert work.done == [[2], [4, 6, 8]]
+
+
+def test_no_more_join_than_may(work, monkeypatch):
+    work.line._most = 3
+    asked = [work.first(2), in_line(work, 4)]
+    later = come_meanwhile(work, monkeypatch, 6, 8, 10)
+    work.may_go_on.set()
+    wait_until(lambda: len(later) == 3)
+    assert answers(*asked, *later) == [4, 8, 12, 16, 20]
+    assert work.done == [[2], [4, 6, 8], [10]]
 
 
 def test_no_more_go_together_than_may(work):
