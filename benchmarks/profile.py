@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from benchmarks.bounds import TEXT
 from benchmarks.calls import EMPTY_ENDPOINT, EMPTY_VIEW, Event
@@ -31,7 +32,11 @@ STAGES = {
     "read the body and check its shape": ("api.endpoints:Endpoint.body",),
     "ask the database": ("messaging.sends:_written", "messaging.feed:in_one_call"),
     "make the answer": ("messaging.shapes:message",),
-    "write the log line": ("api.requests:RequestMiddleware._log",),
+    "hand over what is told of it": ("api.requests:Answered.tell",),
+    "its log line and figures, by the thread that writes": (
+        "api.requests:Answered._line",
+        "api.requests:Answered._observe",
+    ),
 }
 
 
@@ -44,10 +49,12 @@ def run(stand: Stand, event: Event, *, seconds: float) -> Outcome:
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
+    from api import logs
     from config.wsgi import application
 
     # Every call writes its line, as always, but not among ours.
     logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    logs.gather()
     told = json.load(sys.stdin)
     senders = itertools.cycle(told["senders"])
     token, _ = next(senders)
@@ -131,25 +138,31 @@ def by_stage(what: str, do: Callable[[], None], spent: dict[str, list[float]]) -
 
 
 def watch(place: str, spent: list[float]) -> None:
-    """Puts a clock around the function of this place."""
-    module, _, path = place.partition(":")
-    *owners, name = path.split(".")
-    owner = import_module(module)
-    for one in owners:
-        owner = getattr(owner, one)
+    """Puts a clock around the function of this place: that of the thread, for there is one that writes beside."""
+    owner, name = found(place)
     inner = owner.__dict__[name]
     is_static = isinstance(inner, staticmethod)
     function = inner.__func__ if is_static else inner
 
     def timed(*arguments, **options):
-        began, cpu = time.perf_counter(), time.process_time()
+        began, cpu = time.perf_counter(), time.thread_time()
         try:
             return function(*arguments, **options)
         finally:
-            spent[0] += time.process_time() - cpu
+            spent[0] += time.thread_time() - cpu
             spent[1] += time.perf_counter() - began
 
     setattr(owner, name, staticmethod(timed) if is_static else timed)
+
+
+def found(place: str) -> tuple[Any, str]:
+    """The class or module that has the function of this place, and its name there."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner = import_module(module)
+    for one in owners:
+        owner = getattr(owner, one)
+    return owner, name
 
 
 def by_function(what: str, do: Callable[[], None]) -> None:
