@@ -109,10 +109,12 @@ class Home:
         self.kill_servers()
 
     def kill_servers(self) -> None:
-        for pid in self.processes():
+        killed = self.processes()
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not self.processes())
+        # As long as one of its threads has not ended, a process listens, though it is nowhere any more.
+        wait_until(lambda: not self.processes() and not any(has_further_threads(pid) for pid in killed))
 
     def clear_away(self) -> None:
         self.kill_everything()
@@ -120,6 +122,13 @@ class Home:
         if run.is_symlink():
             shutil.rmtree(run.readlink(), ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def has_further_threads(pid: int) -> bool:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
