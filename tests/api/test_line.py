@@ -73,6 +73,7 @@ def come_meanwhile(work: Work, monkeypatch, *numbers: int) -> list[Future]:
     left = list(numbers)
 
     def wait(seconds):
+        assert seconds == line.COMPANY_SECONDS
         while left:
             asked.append(in_line(work, left.pop(0)))
 
