@@ -64,7 +64,7 @@ class Line:
         if turn.led:
             # Taken from it: nothing then holds on to itself, which only the collector could take away.
             led, turn.led = turn.led, []
-            return self._lead(led if is_alone else self._joined(led))
+            return self._lead(led, is_alone=is_alone)
         if turn.error:
             # Taken from it, too: its traceback knows the frames that know the turns.
             error, turn.error = turn.error, None
@@ -83,33 +83,33 @@ class Line:
                 self._waiting.remove(turn)
             return is_waiting
 
-    def _joined(self, turns: list[Turn]) -> list[Turn]:
-        """These, and who comes while they wait for company."""
+    def _wait_for_company(self, turns: list[Turn]) -> None:
         if len(turns) >= min(COMPANY, self._most):
-            return turns
+            return
         sleep(COMPANY_SECONDS)
         with self._lock:
-            return turns + self._next_ones(self._most - len(turns))
+            turns += self._next_ones(self._most - len(turns))
 
     def _next_ones(self, most: int) -> list[Turn]:
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         return taken
 
-    def _lead(self, turns: list[Turn]) -> Any:
-        leader, *others = turns
+    def _lead(self, turns: list[Turn], *, is_alone: bool) -> Any:
         try:
+            if not is_alone:
+                self._wait_for_company(turns)
             for turn, answer in zip(turns, self._together([turn.call for turn in turns]), strict=True):
                 turn.answer = answer
         except BaseException as error:
-            for other in others:
+            for other in turns[1:]:
                 other.error = error
             raise
         finally:
             # First who comes next: they have work to do, while these only take their answers home.
             self._hand_on()
-            for other in others:
+            for other in turns[1:]:
                 other.called.release()
-        return leader.answer
+        return turns[0].answer
 
     def _hand_on(self) -> None:
         with self._lock:

@@ -104,6 +104,33 @@ def test_those_who_come_meanwhile_go_together_in_their_order(work):
     assert work.line.ask(10) == 20
 
 
+def test_whoever_is_interrupted_while_waiting_for_company_leaves_nobody_standing(work, monkeypatch):
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    asked = [work.first(2), *(in_line(work, number) for number in (4, 6))]
+    monkeypatch.setattr(line, "sleep", interrupted)
+    work.may_go_on.set()
+    with pytest.raises(KeyboardInterrupt):
+        asked[1].result(PATIENCE)
+    # Nobody can say any more what was done.
+    with pytest.raises(OperationalError):
+        asked[2].result(PATIENCE)
+    assert answers(asked[0]) == [4]
+    assert work.line.ask(8) == 16
+
+
+def test_those_who_follow_are_not_refused_for_those_before_them(work, monkeypatch):
+    """However long a line stands: patience begins anew with whoever goes next."""
+    asked = [work.first(2), in_line(work, 4)]
+    first_began = work.line._busy_since
+    began: list[float] = []
+    monkeypatch.setattr(line, "sleep", lambda seconds: began.append(work.line._busy_since))
+    work.may_go_on.set()
+    assert answers(*asked) == [4, 8]
+    assert began[0] > first_began
+
+
 def test_few_wait_a_moment_for_more(work, monkeypatch):
     asked = [work.first(2), in_line(work, 4)]
     later = come_meanwhile(work, monkeypatch, 6, 8)
@@ -192,10 +219,10 @@ def test_whoever_is_taken_along_at_the_last_moment_gets_their_answer(work, monke
     work.line._together = slowly
     work.may_go_on.set()
     assert work.began.wait(PATIENCE)
-    # Longer than they would have waited.
+    # Longer than they would have waited, also a second time.
     assert not asked[2].done()
     with pytest.raises(TimeoutError):
-        asked[2].result(0.7)
+        asked[2].result(1.2)
     slow.set()
     assert answers(*asked) == [4, 8, 12]
     assert work.done == [[2], [4, 6]]
