@@ -1,7 +1,7 @@
 """What a process's threads want done while some of it is under way is done together, as soon as that is over.
 
-Who comes alone is served alone, at once. The more come at once, the less each of them costs: where some have come while
-others were served, there are more about, and those who are few still wait a moment for them.
+Who comes alone is served alone, at once. The more come at once, the less each of them costs: where several have come
+while others were served, there are more about, and those who are few still wait a moment for them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from django.db import OperationalError
 # Whoever is under way for longer is held up by something else than work: the others go their own ways.
 PATIENCE_SECONDS = 0.25
 
-# What the few that go next wait for more, and from how many on they do not. Most of what a statement costs it costs
-# once, however many go along.
+# What the few that go next wait for more, and how many are a few. Most of what a statement costs it costs once, however
+# many go along.
 COMPANY_SECONDS = 0.003
-COMPANY = 8
+FEW = range(2, 8)
 
 
 class Turn:
@@ -84,7 +84,7 @@ class Line:
             return is_waiting
 
     def _wait_for_company(self, turns: list[Turn]) -> None:
-        if len(turns) >= min(COMPANY, self._most):
+        if len(turns) not in FEW or len(turns) >= self._most:
             return
         sleep(COMPANY_SECONDS)
         with self._lock:

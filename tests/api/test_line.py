@@ -122,27 +122,34 @@ def test_whoever_is_interrupted_while_waiting_for_company_leaves_nobody_standing
 
 def test_those_who_follow_are_not_refused_for_those_before_them(work, monkeypatch):
     """However long a line stands: patience begins anew with whoever goes next."""
-    asked = [work.first(2), in_line(work, 4)]
+    asked = [work.first(2), in_line(work, 4), in_line(work, 6)]
     first_began = work.line._busy_since
     began: list[float] = []
     monkeypatch.setattr(line, "sleep", lambda seconds: began.append(work.line._busy_since))
     work.may_go_on.set()
-    assert answers(*asked) == [4, 8]
+    assert answers(*asked) == [4, 8, 12]
     assert began[0] > first_began
 
 
 def test_few_wait_a_moment_for_more(work, monkeypatch):
-    asked = [work.first(2), in_line(work, 4)]
-    later = come_meanwhile(work, monkeypatch, 6, 8)
+    asked = [work.first(2), in_line(work, 4), in_line(work, 6)]
+    later = come_meanwhile(work, monkeypatch, 8, 10)
     work.may_go_on.set()
     wait_until(lambda: len(later) == 2)
-    assert answers(*asked, *later) == [4, 8, 12, 16]
-    assert work.done == [[2], [4, 6, 8]]
+    assert answers(*asked, *later) == [4, 8, 12, 16, 20]
+    assert work.done == [[2], [4, 6, 8, 10]]
 
 
-@pytest.mark.parametrize(("company", "most"), [(3, 100), (8, 3)])
-def test_those_who_are_many_do_not_wait(work, monkeypatch, nobody_waits, company, most):
-    monkeypatch.setattr(line, "COMPANY", company)
+def test_who_stands_in_line_alone_does_not_wait(work, nobody_waits):
+    asked = [work.first(2), in_line(work, 4)]
+    work.may_go_on.set()
+    assert answers(*asked) == [4, 8]
+    assert work.done == [[2], [4]]
+
+
+@pytest.mark.parametrize(("few", "most"), [(range(2, 3), 100), (range(2, 8), 3)])
+def test_those_who_are_many_do_not_wait(work, monkeypatch, nobody_waits, few, most):
+    monkeypatch.setattr(line, "FEW", few)
     work.line._most = most
     asked = [work.first(2), *(in_line(work, number) for number in (4, 6, 8))]
     work.may_go_on.set()
@@ -151,13 +158,13 @@ def test_those_who_are_many_do_not_wait(work, monkeypatch, nobody_waits, company
 
 
 def test_no_more_join_than_may(work, monkeypatch):
-    work.line._most = 3
-    asked = [work.first(2), in_line(work, 4)]
-    later = come_meanwhile(work, monkeypatch, 6, 8, 10)
+    work.line._most = 4
+    asked = [work.first(2), in_line(work, 4), in_line(work, 6)]
+    later = come_meanwhile(work, monkeypatch, 8, 10, 12)
     work.may_go_on.set()
     wait_until(lambda: len(later) == 3)
-    assert answers(*asked, *later) == [4, 8, 12, 16, 20]
-    assert work.done == [[2], [4, 6, 8], [10]]
+    assert answers(*asked, *later) == [4, 8, 12, 16, 20, 24]
+    assert work.done == [[2], [4, 6, 8, 10], [12]]
 
 
 def test_no_more_go_together_than_may(work):
