@@ -16,8 +16,8 @@ from django.db import OperationalError
 # Whoever is under way for longer is held up by something else than work: the others go their own ways.
 PATIENCE_SECONDS = 0.25
 
-# What the few that go next wait for more, and how many are a few. Most of what a statement costs it costs once, however
-# many go along.
+# What the few that go next wait for more, and how many are a few: one alone has no reason to. Most of what a statement
+# costs it costs once, however many go along.
 COMPANY_SECONDS = 0.003
 FEW = range(2, 8)
 
@@ -50,8 +50,7 @@ class Line:
         """Its answer; None where nothing was done and the caller has to do it by themselves."""
         turn = Turn(call)
         with self._lock:
-            is_alone = self._busy_since is None
-            if is_alone:
+            if self._busy_since is None:
                 self._begin([turn])
             elif monotonic() - self._busy_since > PATIENCE_SECONDS:
                 return None
@@ -64,7 +63,7 @@ class Line:
         if turn.led:
             # Taken from it: nothing then holds on to itself, which only the collector could take away.
             led, turn.led = turn.led, []
-            return self._lead(led, is_alone=is_alone)
+            return self._lead(led)
         if turn.error:
             # Taken from it, too: its traceback knows the frames that know the turns.
             error, turn.error = turn.error, None
@@ -94,10 +93,9 @@ class Line:
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         return taken
 
-    def _lead(self, turns: list[Turn], *, is_alone: bool) -> Any:
+    def _lead(self, turns: list[Turn]) -> Any:
         try:
-            if not is_alone:
-                self._wait_for_company(turns)
+            self._wait_for_company(turns)
             for turn, answer in zip(turns, self._together([turn.call for turn in turns]), strict=True):
                 turn.answer = answer
         except BaseException as error:
