@@ -23,6 +23,7 @@ from events.models import HelpRequest
 from events.rules import Member, Standing
 from messaging import gates, reads, sends, typing, versions
 from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
+from messaging.sql import statement
 
 Kind = Conversation.Kind
 
@@ -51,7 +52,38 @@ class Said(NamedTuple):
     held_at: datetime | None = None
 
 
+class Begun(NamedTuple):
+    """A conversation just begun, as `sql/conversations.sql` would show it to whoever began it."""
+
+    id: UUID
+    event_id: UUID
+    kind: str
+    title: str | None
+    help_request_id: UUID | None
+    created_at: datetime
+    last_id: UUID
+    last_sender_id: UUID
+    last_sender_name: str
+    last_sender_avatar_url: str | None
+    last_content: str
+    last_created_at: datetime
+    # In JSON.
+    participants: str
+    role: str
+    removed_at: datetime | None
+    muted_until: datetime | None
+    suspended_until: datetime | None
+    asked_at: datetime
+    last_message_type: str = Message.Type.DIRECT.value
+    last_deleted_by_kind: str | None = None
+    last_held_at: datetime | None = None
+    partner_is_member: bool = True
+    is_blocked: bool = False
+    unread_count: int = 0
+
+
 class Started(NamedTuple):
+    # One of `sql/conversations.sql`, or like it.
     conversation: Any
     message: Said
     # Which schema took it in.
@@ -75,24 +107,21 @@ def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
     """A help conversation with its first message; the request stays as it is."""
     conversation_id, message_id = uuid7(), uuid7()
 
-    def write(stamp: UUID | None, outcome: str) -> list:
-        offer = (
-            "SELECT * FROM messaging_offer_help(%s, %s, %s, %s, %s, %s, %s)",
-            [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES, stamp, outcome],
-        )
-        return in_one_trip(by, offer, reads.conversation(conversation_id))
+    def write(stamp: UUID | None, outcome: str) -> Any:
+        values = [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES, stamp, outcome]
+        return in_one_trip(by, (statement("offer_help"), values))[0][0]
 
     def place() -> UUID | None:
         return HelpRequest.objects.filter(id=help_request_id).values_list("event_id", flat=True).first()
 
-    (facts,), shown = gates.through(write, message_id=message_id, content=content, place=place, by=by)
+    facts = gates.through(write, message_id=message_id, content=content, place=place, by=by)
     if facts.event_id is None or _is_hidden(facts, by):
         raise NotFound
     if facts.sent_at is None:
         _refuse_offer(facts, by)
     versions.tell_sent("offer", facts, by, help_request_id)
     said = _said(message_id, conversation_id, facts.event_id, content, facts, by)
-    return Started(shown[0], said, versions.of(facts))
+    return _started(said, Kind.HELP.value, None, help_request_id, facts, by)
 
 
 @versions.told("send")
@@ -189,19 +218,16 @@ def about(user: User, help_request_ids: Collection[UUID]) -> dict[UUID, UUID]:
 # --- Refusals --------------------------------------------------------------------------------
 
 
-def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, content: str, *, by: User) -> Started:
+def _start(kind: Kind, event_id: UUID, others: list[UUID], title: str | None, content: str, *, by: User) -> Started:
     if by.id in others:
         _refuse_oneself(kind, event_id, by=by)
     conversation_id, message_id = uuid7(), uuid7()
 
-    def write(stamp: UUID | None, outcome: str) -> list:
-        opening = (
-            "SELECT * FROM messaging_start(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome],
-        )
-        return in_one_trip(by, opening, reads.conversation(conversation_id))
+    def write(stamp: UUID | None, outcome: str) -> Any:
+        opening = [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome]
+        return in_one_trip(by, (statement("start"), opening))[0][0]
 
-    (facts,), shown = gates.through(
+    facts = gates.through(
         write, message_id=message_id, content=content, place=lambda: event_id, event_id=event_id, by=by
     )
     if not facts.is_found or _is_hidden(facts, by):
@@ -217,9 +243,9 @@ def _start(kind: str, event_id: UUID, others: list[UUID], title: str | None, con
     if facts.existing_id:
         # The other had begun it with something that is held, of which this person is to know nothing.
         conversation_id = facts.existing_id
-        (shown,) = in_one_trip(by, reads.conversation(conversation_id))
     versions.tell_sent("start", facts, by, event_id)
-    return Started(shown[0], _said(message_id, conversation_id, event_id, content, facts, by), versions.of(facts))
+    said = _said(message_id, conversation_id, event_id, content, facts, by)
+    return _started(said, kind.value, title, None, facts, by)
 
 
 def _refuse_oneself(kind: str, event_id: UUID, *, by: User) -> None:
@@ -294,6 +320,19 @@ def _refuse_taking_out(facts: Any, *, is_self: bool) -> None:
 
 
 # --- What they are made of -------------------------------------------------------------------
+
+
+def _started(said: Said, kind: str, title: str | None, help_request_id: UUID | None, facts: Any, by: User) -> Started:
+    """What nobody else can have touched yet is not asked for again."""
+    version = versions.of(facts)
+    if facts.existing_id or facts.gate:
+        return Started(reads.find(said.conversation_id, by=by), said, version)
+    begun = Begun(
+        said.conversation_id, said.event_id, kind, title, help_request_id, said.created_at,
+        said.id, said.sender_id, said.sender_name, said.sender_avatar_url, said.content, said.created_at,
+        facts.participants, facts.role, facts.removed_at, facts.muted_until, facts.suspended_until, facts.asked_at,
+    )  # fmt: skip
+    return Started(begun, said, version)
 
 
 def _said(message_id: UUID, conversation_id: UUID, event_id: UUID, content: str, facts: Any, by: User) -> Said:

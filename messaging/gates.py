@@ -79,7 +79,7 @@ def through(
             facts = write(known.stamp, PASS)
         else:
             facts = _judged(known, write, message_id, content, place, by)
-        if _answer(facts).gate != STALE:
+        if facts.gate != STALE:
             return facts
         reload()
     raise RuntimeError("the gate's rules changed faster than a message could be judged")
@@ -126,11 +126,6 @@ def _judged(known: Known, write: Callable, message_id: UUID, content: str, place
         event_id = place()
         verdict = known.judge(content, event_id, by) if event_id else Verdict()
         facts = write(known.stamp, verdict.outcome)
-        if _answer(facts).sent_at:
+        if facts.sent_at:
             settle(message_id, verdict)
         return facts
-
-
-def _answer(facts: Any) -> Any:
-    """The row of the writing function, also where others were fetched along with it."""
-    return facts[0][0] if isinstance(facts, list) else facts

@@ -87,6 +87,27 @@ def test_a_group_keeps_its_people_in_the_order_given(cast, api):
     assert set(Delivery.objects.values_list("user_id", flat=True)) == {person.id for person in others}
 
 
+@pytest.mark.parametrize("by", ["organizer", "mvp_dealer", "attendee"])
+@pytest.mark.parametrize("kind", ["direct", "group", "help"])
+def test_what_has_begun_is_shown_as_it_is_shown_from_then_on(cast, api, help_request, by, kind):
+    starter, mvp_dealer = getattr(cast, by), make_user("mvp_dealer_2", avatar_url="https://example.org/me.png")
+    join(cast.event, mvp_dealer, "mvp_dealer")
+    # The matrix lets each of the three begin with these.
+    others = [cast.attendee_2, cast.dealer] if by == "mvp_dealer" else [mvp_dealer, cast.mvp_dealer]
+    path, body = {
+        "direct": (f"/events/{cast.event.id}/conversations", {"recipient_id": str(others[0].id)}),
+        "group": (f"/events/{cast.event.id}/conversations", {"recipient_ids": [str(one.id) for one in others]}),
+        "help": (f"/help-requests/{help_request.id}/conversations", {}),
+    }[kind]
+    if by == "mvp_dealer" and kind == "group":
+        body["title"] = "Crew"
+    answer = api(starter).post(path, {**body, "content": "I have tape!"})
+    assert answer.status_code == 201
+    begun = answer.json()
+    assert begun["conversation"] == api(starter).get(f"/conversations/{begun['conversation']['id']}").json()
+    assert begun["conversation"]["last_message"] == begun["message"]
+
+
 def test_a_group_is_not_a_pair_and_may_exist_twice(cast, api):
     body = {"recipient_ids": [str(cast.attendee.id), str(cast.dealer.id)], "title": None, "content": "Hello"}
     caller = api(cast.organizer)
