@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from accounts import audit
 from accounts.models import User
-from api.database import acting_as, in_one_trip
+from api.database import acting_as, in_one_call, in_one_trip
 from api.errors import ConversationExists, HelpRequestUnavailable, InvalidState, NotFound, ValidationError
 from events import rules
 from events.access import access_event
@@ -23,13 +23,12 @@ from events.models import HelpRequest
 from events.rules import Member, Standing
 from messaging import gates, reads, sends, typing, versions
 from messaging.models import MOST_PEOPLE, Conversation, Message, Participant
-from messaging.sql import statement
 
 Kind = Conversation.Kind
 
-# The rules' tables in the form in which the database's functions take them.
-READ_ONLY_ROLES = sorted(rules.READ_ONLY_ROLES)
-OPENINGS = sorted(f"{mine}:{theirs}" for mine, others in rules.MAY_OPEN_WITH.items() for theirs in others)
+# The rules' table as the database's functions take it: an array is put into words once, not each time.
+_ALLOWED = sorted(f"{mine}:{theirs}" for mine, others in rules.MAY_OPEN_WITH.items() for theirs in others)
+OPENINGS = f"{{{','.join(_ALLOWED)}}}"
 
 # A conversation stays in its event: what a process has met there says by which content rules a text goes.
 MOST_EVENTS_KNOWN = 100_000
@@ -108,8 +107,8 @@ def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
     conversation_id, message_id = uuid7(), uuid7()
 
     def write(stamp: UUID | None, outcome: str) -> Any:
-        values = [help_request_id, conversation_id, message_id, content, READ_ONLY_ROLES, stamp, outcome]
-        return in_one_trip(by, (statement("offer_help"), values))[0][0]
+        values = [help_request_id, conversation_id, message_id, content, sends.READ_ONLY_ARRAY, stamp, outcome]
+        return in_one_call(by, "messaging_begin_help", values)
 
     def place() -> UUID | None:
         return HelpRequest.objects.filter(id=help_request_id).values_list("event_id", flat=True).first()
@@ -225,7 +224,7 @@ def _start(kind: Kind, event_id: UUID, others: list[UUID], title: str | None, co
 
     def write(stamp: UUID | None, outcome: str) -> Any:
         opening = [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome]
-        return in_one_trip(by, (statement("start"), opening))[0][0]
+        return in_one_call(by, "messaging_begin", opening)
 
     facts = gates.through(
         write, message_id=message_id, content=content, place=lambda: event_id, event_id=event_id, by=by

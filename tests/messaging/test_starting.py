@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from events.models import Block, HelpRequest
+from accounts.models import User
+from events.models import Block, HelpRequest, Membership
 from messaging import conversations
 from messaging.models import Conversation, Delivery, LogEntry, Message, Participant
-from tests.conftest import join, make_event, make_user
+from tests.conftest import join, make_event, make_user, unsaved_membership, unsaved_user
 from tests.messaging.conftest import change, start
 
 USER = ("user_id", "name", "avatar_url", "role", "last_read_message_id", "last_read_at")
@@ -106,6 +108,32 @@ def test_what_has_begun_is_shown_as_it_is_shown_from_then_on(cast, api, help_req
     begun = answer.json()
     assert begun["conversation"] == api(starter).get(f"/conversations/{begun['conversation']['id']}").json()
     assert begun["conversation"]["last_message"] == begun["message"]
+
+
+@pytest.mark.parametrize("kind", ["direct", "group", "help"])
+def test_what_begins_in_a_large_event_looks_at_nobody_else(cast, help_request, kind):
+    people = [unsaved_user(f"guest_{number}") for number in range(300)]
+    User.objects.bulk_create(people)
+    Membership.objects.bulk_create(unsaved_membership(cast.event, person, "attendee") for person in people)
+
+    def looked_through() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables"
+                " WHERE relname IN ('accounts_user', 'events_membership')"
+            )
+            return cursor.fetchone()[0]
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE accounts_user, events_membership")
+    before = looked_through()
+    if kind == "direct":
+        conversations.start(cast.event.id, people[0].id, "Hello", by=cast.organizer)
+    elif kind == "group":
+        conversations.start_group(cast.event.id, [one.id for one in people[:3]], "Hello", by=cast.organizer)
+    else:
+        conversations.offer_help(help_request.id, "I have tape!", by=cast.organizer)
+    assert looked_through() == before
 
 
 def test_a_group_is_not_a_pair_and_may_exist_twice(cast, api):
