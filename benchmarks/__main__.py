@@ -120,8 +120,8 @@ def run(measured: stand.Stand, chosen: argparse.Namespace) -> bool:
     print(f"\nMachine: {machine}")
     print(f"Set-up: {set_up}")
     print(
-        "Load, application and database share this machine. `others` is what else kept it busy meanwhile, `alone` the"
-        " rate at which this CPU a call would fill all cores."
+        "Load, application and database share this machine. `others` is what else kept it busy meanwhile, `stolen` what"
+        " its host gave to other machines, `alone` the rate at which this CPU a call would fill all cores."
     )
     outcomes = []
     for name in chosen.scenarios or [name for name in SCENARIOS if name not in BY_NAME]:

@@ -27,10 +27,12 @@ LEAST_SECONDS = 4.0
 
 @dataclass
 class Spent:
-    """Seconds of CPU by part while something was measured, and how many cores were busy with what is not ours."""
+    """Seconds of CPU by part while something was measured, and how many cores were busy with what is not ours: with
+    other processes, or with other machines of the same host."""
 
     cpu: dict[str, float] = field(default_factory=dict)
     cores_elsewhere: float = 0.0
+    cores_stolen: float = 0.0
 
     def rate_alone(self, number: int) -> float:
         """At this CPU a call, what all cores would do if nothing else ran on them."""
@@ -50,12 +52,13 @@ class Measured:
 @contextmanager
 def watched(stand: Stand) -> Iterator[Spent]:
     spent = Spent()
-    began, before, busy = time.monotonic(), _cpu(stand), _busy()
+    began, before, (busy, stolen) = time.monotonic(), _cpu(stand), _busy_and_stolen()
     yield spent
-    after = _cpu(stand)
+    after, (busy_then, stolen_then) = _cpu(stand), _busy_and_stolen()
+    seconds = time.monotonic() - began
     spent.cpu = {name: after[name] - before[name] for name in after}
-    elsewhere = _busy() - busy - sum(spent.cpu.values())
-    spent.cores_elsewhere = max(0.0, elsewhere / (time.monotonic() - began))
+    spent.cores_elsewhere = max(0.0, (busy_then - busy - sum(spent.cpu.values())) / seconds)
+    spent.cores_stolen = (stolen_then - stolen) / seconds
 
 
 def _cpu(stand: Stand) -> dict[str, float]:
@@ -64,9 +67,9 @@ def _cpu(stand: Stand) -> dict[str, float]:
     return stand.cpu() | {"load": sum(usage.ru_utime + usage.ru_stime for usage in usages)}
 
 
-def _busy() -> float:
+def _busy_and_stolen() -> tuple[float, float]:
     times = psutil.cpu_times()
-    return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
+    return sum(times) - times.idle - times.iowait - times.steal - times.guest - times.guest_nice, times.steal
 
 
 def measure(stand: Stand, target: Target, requests: Iterable[bytes], **plan) -> Measured:
@@ -87,8 +90,8 @@ def often(times: int, seconds: float) -> int:
 def heading() -> None:
     columns = "".join(f"{name:>9}" for name in ("a second", "p50", "p95", "p99", "max"))
     parts = "".join(f"{name:>9}" for name in PARTS)
-    print(f"\n{'':<{NAME}}{columns}{'answered':>10}{'failed':>8}  |{parts}{'others':>9}{'alone':>9}")
-    units = f"{'µs of CPU each':>45}{'cores':>9}{'a second':>9}"
+    print(f"\n{'':<{NAME}}{columns}{'answered':>10}{'failed':>8}  |{parts}{'others':>9}{'stolen':>9}{'alone':>9}")
+    units = f"{'µs of CPU each':>45}{'cores':>9}{'cores':>9}{'a second':>9}"
     print(f"{'':<{NAME + 9}}{'ms':>9}{'ms':>9}{'ms':>9}{'ms':>9}{'':>18}  |{units}")
 
 
@@ -113,7 +116,7 @@ def bound(name: str, found: Bound, spent: Spent) -> None:
 
 def _shares(spent: Spent, number: int) -> str:
     parts = "".join(f"{1e6 * spent.cpu[part] / max(number, 1):>9.0f}" for part in PARTS)
-    return f"{parts}{spent.cores_elsewhere:>9.1f}{spent.rate_alone(number):>9,.0f}"
+    return f"{parts}{spent.cores_elsewhere:>9.1f}{spent.cores_stolen:>9.2f}{spent.rate_alone(number):>9,.0f}"
 
 
 def cores() -> int:
