@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from accounts import audit
 from accounts.models import User
-from api.database import acting_as, in_one_call, in_one_trip
+from api.database import acting_as, in_one_trip
 from api.errors import ConversationExists, HelpRequestUnavailable, InvalidState, NotFound, ValidationError
 from events import rules
 from events.access import access_event
@@ -108,7 +108,8 @@ def offer_help(help_request_id: UUID, content: str, *, by: User) -> Started:
 
     def write(stamp: UUID | None, outcome: str) -> Any:
         values = [help_request_id, conversation_id, message_id, content, sends.READ_ONLY_ARRAY, stamp, outcome]
-        return in_one_call(by, "messaging_begin_help", values)
+        begin = "SELECT * FROM messaging_offer_help_shown(%s, %s, %s, %s, %s, %s, %s)"
+        return in_one_trip(by, (begin, values))[0][0]
 
     def place() -> UUID | None:
         return HelpRequest.objects.filter(id=help_request_id).values_list("event_id", flat=True).first()
@@ -223,8 +224,9 @@ def _start(kind: Kind, event_id: UUID, others: list[UUID], title: str | None, co
     conversation_id, message_id = uuid7(), uuid7()
 
     def write(stamp: UUID | None, outcome: str) -> Any:
-        opening = [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome]
-        return in_one_call(by, "messaging_begin", opening)
+        begin = "SELECT * FROM messaging_start_shown(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        values = [event_id, others, kind.value, title, conversation_id, message_id, content, OPENINGS, stamp, outcome]
+        return in_one_trip(by, (begin, values))[0][0]
 
     facts = gates.through(
         write, message_id=message_id, content=content, place=lambda: event_id, event_id=event_id, by=by

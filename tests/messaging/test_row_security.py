@@ -128,10 +128,6 @@ WRITES = [
     "SELECT * FROM messaging_reply_facts_of(callboard_uid(), callboard_uid())",
     "SELECT messaging_send_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), 'x', '{}', NULL, 'pass')",
     "SELECT messaging_send_together('[]', '{}')",
-    "SELECT messaging_begin_as(callboard_uid(), NULL, NULL, callboard_uid(), '{}', 'group', NULL, callboard_uid(),"
-    " callboard_uid(), 'x', '{}', NULL, 'pass')",
-    "SELECT messaging_begin_help_as(callboard_uid(), NULL, NULL, callboard_uid(), callboard_uid(), callboard_uid(),"
-    " 'x', '{}', NULL, 'pass')",
     "SELECT messaging_open(callboard_uid(), '{}', callboard_uid(), 'group', NULL, NULL, callboard_uid(),"
     " callboard_uid(), 'x', false)",
     "SELECT messaging_hold(callboard_uid(), callboard_uid(), callboard_uid(), callboard_uid(), 'x')",
@@ -174,13 +170,13 @@ def test_functions_do_nothing_for_nobody(cast, direct, help_request, as_api, eve
             None,
         ),
         (
-            "SELECT participants FROM messaging_begin(%s, ARRAY[%s]::uuid[], 'direct', NULL, gen_random_uuid(),"
+            "SELECT participants FROM messaging_start_shown(%s, ARRAY[%s]::uuid[], 'direct', NULL, gen_random_uuid(),"
             " gen_random_uuid(), 'x', '{attendee:dealer}', NULL, 'pass')",
             [cast.event.id, cast.dealer.id],
             None,
         ),
         (
-            "SELECT participants FROM messaging_begin_help(%s, gen_random_uuid(), gen_random_uuid(), 'x', '{}',"
+            "SELECT participants FROM messaging_offer_help_shown(%s, gen_random_uuid(), gen_random_uuid(), 'x', '{}',"
             " NULL, 'pass')",
             [help_request.id],
             None,

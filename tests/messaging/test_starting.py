@@ -94,6 +94,10 @@ def test_a_group_keeps_its_people_in_the_order_given(cast, api):
 def test_what_has_begun_is_shown_as_it_is_shown_from_then_on(cast, api, help_request, by, kind):
     starter, mvp_dealer = getattr(cast, by), make_user("mvp_dealer_2", avatar_url="https://example.org/me.png")
     join(cast.event, mvp_dealer, "mvp_dealer")
+    User.objects.filter(id=starter.id).update(avatar_url="https://example.org/i.png")
+    elsewhere = make_event("another")
+    for person in {starter, mvp_dealer, cast.mvp_dealer, cast.attendee_2, cast.dealer}:
+        join(elsewhere, person, "moderator")
     # The matrix lets each of the three begin with these.
     others = [cast.attendee_2, cast.dealer] if by == "mvp_dealer" else [mvp_dealer, cast.mvp_dealer]
     path, body = {
@@ -134,6 +138,14 @@ def test_what_begins_in_a_large_event_looks_at_nobody_else(cast, help_request, k
     else:
         conversations.offer_help(help_request.id, "I have tape!", by=cast.organizer)
     assert looked_through() == before
+
+
+@pytest.mark.parametrize("name", ["messaging_start_shown", "messaging_offer_help_shown", "messaging_reply_facts"])
+def test_what_is_handed_a_list_is_planned_once(db, name):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = %s", [name])
+        ((settings,),) = cursor.fetchall()
+    assert "plan_cache_mode=force_generic_plan" in settings
 
 
 def test_a_group_is_not_a_pair_and_may_exist_twice(cast, api):

@@ -14,7 +14,6 @@ from importlib import import_module
 from django.db import migrations
 
 _around = import_module("messaging.migrations.0015_older_schema_beside")
-_feed = import_module("messaging.migrations.0006_feed")
 
 START = _around.again(
     _around.START,
@@ -57,20 +56,21 @@ REPLY_FACTS = (
 
 def begin(
     name: str, writing: str, arguments: dict[str, str], answers: dict[str, str], *, event: str, others: str
-) -> tuple[tuple[str, str], ...]:
-    """A function that calls the writing one, and adds the people where a conversation has begun for all to see."""
-    return _feed.with_its_twin(
-        name,
-        arguments,
-        {**answers, "participants": "text"},
-        f"LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp {PLANNED_ONCE}",
+) -> tuple[str, str]:
+    """A function that calls the writing one, and adds the people of what has begun."""
+    takes = ", ".join(f"{argument} {kind}" for argument, kind in arguments.items())
+    gives = ", ".join(f"OUT {answer} {kind}" for answer, kind in answers.items())
+    made = f"{name}({', '.join(arguments.values())})"
+    return (
         f"""
+    CREATE FUNCTION {name}({takes}, {gives}, OUT participants text)
+    LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp {PLANNED_ONCE} AS $$
     DECLARE
         around uuid;
     BEGIN
         SELECT begun.* INTO {", ".join(answers)}
         FROM public.{writing}({", ".join(arguments)}) begun;
-        IF sent_at IS NOT NULL AND gate IS NULL AND existing_id IS NULL THEN
+        IF sent_at IS NOT NULL THEN
             around := {event};
             SELECT jsonb_agg(
                 jsonb_build_object(
@@ -87,13 +87,16 @@ def begin(
                 WHERE known.event_id = around AND known.user_id = people.id LIMIT 1
             ) theirs ON true;
         END IF;
-    END
-""",  # noqa: S608
+    END $$;
+    REVOKE ALL ON FUNCTION {made} FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION {made} TO callboard_api
+    """,  # noqa: S608
+        f"DROP FUNCTION {made}",
     )
 
 
 BEGIN = begin(
-    "messaging_begin",
+    "messaging_start_shown",
     "messaging_start",
     {
         "place": "uuid",
@@ -113,7 +116,7 @@ BEGIN = begin(
 )
 
 BEGIN_HELP = begin(
-    "messaging_begin_help",
+    "messaging_offer_help_shown",
     "messaging_offer_help",
     {
         "request": "uuid",
@@ -137,17 +140,6 @@ BEGIN_HELP = begin(
 )
 
 
-def for_the_api(begin: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    made, twin = (back.removeprefix("DROP FUNCTION ") for _, back in begin)
-    return [
-        (f"REVOKE ALL ON FUNCTION {made}, {twin} FROM PUBLIC", migrations.RunSQL.noop),
-        (f"GRANT EXECUTE ON FUNCTION {made} TO callboard_api", migrations.RunSQL.noop),
-    ]
-
-
 class Migration(migrations.Migration):
     dependencies = [("messaging", "0020_sends_at_once")]
-    operations = [
-        migrations.RunSQL(*pair)
-        for pair in (REPLY_FACTS, START, *BEGIN, *BEGIN_HELP, *for_the_api(BEGIN), *for_the_api(BEGIN_HELP))
-    ]
+    operations = [migrations.RunSQL(*pair) for pair in (REPLY_FACTS, START, BEGIN, BEGIN_HELP)]
