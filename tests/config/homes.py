@@ -113,8 +113,7 @@ class Home:
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        # As long as one of its threads has not ended, a process listens, though it is nowhere any more.
-        wait_until(lambda: not self.processes() and not any(has_further_threads(pid) for pid in killed))
+        wait_until(lambda: not self.processes() and all(has_ended(pid) for pid in killed))
 
     def clear_away(self) -> None:
         self.kill_everything()
@@ -124,11 +123,13 @@ class Home:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def has_further_threads(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
+    """With all its threads: until then a process listens, though it works in no folder any more."""
     try:
-        return len(os.listdir(f"/proc/{pid}/task")) > 1
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        return state in "ZX" and len(os.listdir(f"/proc/{pid}/task")) == 1
     except OSError:
-        return False
+        return True
 
 
 @contextlib.contextmanager
