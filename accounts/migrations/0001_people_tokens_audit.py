@@ -98,6 +98,45 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["username"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("username",),
+                        name="user_username_unique",
+                        violation_error_message="Somebody has this username already.",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("phone__isnull", False)),
+                        fields=("phone",),
+                        name="user_phone_unique",
+                        violation_error_message="Somebody has this phone already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("username__regex", "^[A-Za-z0-9._@-][A-Za-z0-9._@+-]{0,63}\\Z")),
+                        name="user_username_shape",
+                        violation_error_message=(
+                            "Give 1 to 64 letters (a to z), digits or . _ - @ +, not beginning with +."
+                        ),
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "\\S")),
+                        name="user_name_not_empty",
+                        violation_error_message="Give a name.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("phone__isnull", True), ("phone__regex", "^[+][1-9][0-9]{6,14}\\Z"), _connector="OR"
+                        ),
+                        name="user_phone_e164",
+                        violation_error_message="Give a phone with its country.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("avatar_url__isnull", True), ("avatar_url__regex", "^https?://\\S+\\Z"), _connector="OR"
+                        ),
+                        name="user_avatar_url_is_http",
+                        violation_error_message="Give an address that begins with https://.",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -161,91 +200,27 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                fields=("username",),
-                name="user_username_unique",
-                violation_error_message="Somebody has this username already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("phone__isnull", False)),
-                fields=("phone",),
-                name="user_phone_unique",
-                violation_error_message="Somebody has this phone already.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("username__regex", "^[A-Za-z0-9._@-][A-Za-z0-9._@+-]{0,63}\\Z")),
-                name="user_username_shape",
-                violation_error_message="Give 1 to 64 letters (a to z), digits or . _ - @ +, not beginning with +.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "\\S")),
-                name="user_name_not_empty",
-                violation_error_message="Give a name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("phone__isnull", True), ("phone__regex", "^[+][1-9][0-9]{6,14}\\Z"), _connector="OR"
-                ),
-                name="user_phone_e164",
-                violation_error_message="Give a phone with its country.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("avatar_url__isnull", True), ("avatar_url__regex", "^https?://\\S+\\Z"), _connector="OR"
-                ),
-                name="user_avatar_url_is_http",
-                violation_error_message="Give an address that begins with https://.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="token",
-            index=models.Index(fields=["user", "-created_at"], name="token_user_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="token",
-            index=models.Index(fields=["-created_at", "-id"], name="token_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="token",
-            index=models.Index(
-                django.db.models.functions.comparison.Least("expires_at", "revoked_at"), name="token_ended_at"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="token",
-            constraint=models.UniqueConstraint(fields=("digest",), name="token_digest_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="token",
-            constraint=models.CheckConstraint(
-                condition=django.db.models.lookups.Exact(
-                    models.Func("digest", function="octet_length", output_field=models.IntegerField()), 32
-                ),
-                name="token_digest_is_sha256",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="token",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="token_expires_after_creation"
-            ),
+            options={
+                "indexes": [
+                    models.Index(fields=["user", "-created_at"], name="token_user_created_at"),
+                    models.Index(fields=["-created_at", "-id"], name="token_created_at"),
+                    models.Index(
+                        django.db.models.functions.comparison.Least("expires_at", "revoked_at"), name="token_ended_at"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("digest",), name="token_digest_unique"),
+                    models.CheckConstraint(
+                        condition=django.db.models.lookups.Exact(
+                            models.Func("digest", function="octet_length", output_field=models.IntegerField()), 32
+                        ),
+                        name="token_digest_is_sha256",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("expires_at__gt", models.F("created_at"))),
+                        name="token_expires_after_creation",
+                    ),
+                ],
+            },
         ),
     ]

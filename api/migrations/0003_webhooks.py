@@ -90,6 +90,31 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "waiting")),
+                        fields=["next_attempt_at", "id"],
+                        name="webhooknotice_due",
+                    ),
+                    models.Index(fields=["-created_at", "-id"], name="webhooknotice_created_at"),
+                    models.Index(fields=["receiver"], name="webhooknotice_receiver"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["waiting", "delivered", "dead"])),
+                        name="webhooknotice_status_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("delivered_at__isnull", False), ("status", "delivered")),
+                            models.Q(models.Q(("status", "delivered"), _negated=True), ("delivered_at", None)),
+                            _connector="OR",
+                        ),
+                        name="webhooknotice_delivery_is_whole",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="WebhookAttempt",
@@ -112,37 +137,5 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["notice", "id"], name="webhookattempt_notice")],
             },
-        ),
-        migrations.AddIndex(
-            model_name="webhooknotice",
-            index=models.Index(
-                condition=models.Q(("status", "waiting")), fields=["next_attempt_at", "id"], name="webhooknotice_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhooknotice",
-            index=models.Index(fields=["-created_at", "-id"], name="webhooknotice_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="webhooknotice",
-            index=models.Index(fields=["receiver"], name="webhooknotice_receiver"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhooknotice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["waiting", "delivered", "dead"])),
-                name="webhooknotice_status_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhooknotice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("delivered_at__isnull", False), ("status", "delivered")),
-                    models.Q(models.Q(("status", "delivered"), _negated=True), ("delivered_at", None)),
-                    _connector="OR",
-                ),
-                name="webhooknotice_delivery_is_whole",
-            ),
         ),
     ]

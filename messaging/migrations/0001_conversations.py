@@ -69,6 +69,48 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "direct")),
+                        fields=("event", "low_id", "high_id"),
+                        name="conversation_pair_unique",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "help")),
+                        fields=("help_request", "maker"),
+                        name="conversation_helper_unique",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["direct", "group", "help"])), name="conversation_kind_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("high_id", None), ("kind", "group"), ("low_id", None)),
+                            models.Q(
+                                ("high_id__isnull", False),
+                                ("kind__in", ["direct", "help"]),
+                                ("low_id__isnull", False),
+                                ("low_id__lt", models.F("high_id")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="conversation_pair_is_ordered",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("help_request__isnull", False), ("kind", "help")),
+                            models.Q(models.Q(("kind", "help"), _negated=True), ("help_request__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="conversation_help_has_request",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("title", None), ("kind", "group"), _connector="OR"),
+                        name="conversation_title_is_a_groups",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="LogEntry",
@@ -198,6 +240,62 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("conversation__isnull", False)),
+                        fields=["conversation", "-created_at", "-id"],
+                        name="message_conversation_latest",
+                    ),
+                    models.Index(fields=["event", "sender", "-created_at", "-id"], name="message_own_latest"),
+                    models.Index(
+                        condition=models.Q(("conversation__isnull", True)),
+                        fields=["event", "-created_at", "-id"],
+                        name="message_at_large_latest",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("conversation__isnull", False), ("message_type", "direct")),
+                            models.Q(("conversation__isnull", True), ("message_type__in", ["announcement", "channel"])),
+                            _connector="OR",
+                        ),
+                        name="message_type_fits_place",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("content"), 1
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("content"), 1000
+                            ),
+                        ),
+                        name="message_content_length",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("message_type", "direct"), _negated=True),
+                            models.Q(("roles", []), ("tags", [])),
+                            _connector="OR",
+                        ),
+                        name="message_roles_and_tags_at_large",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("deleted_at", None), ("deleted_by_kind", None)),
+                            models.Q(
+                                ("deleted_at__isnull", False),
+                                ("deleted_by_kind__in", ["sender", "moderator"]),
+                                ("deleted_by_kind__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="message_deletion_is_whole",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Delivery",
@@ -231,6 +329,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(
+                        fields=["user", "event_id", "-message_created_at", "-message"],
+                        name="delivery_user_event_latest",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "user"), name="delivery_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("user_id", models.F("sender_id")), _negated=True),
+                        name="delivery_is_never_to_the_sender",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -261,6 +372,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["user", "conversation"], name="participant_user_conversation"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("conversation", "user"), name="participant_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("read_at", None), ("read_message_id", None), ("read_upto", None)),
+                            models.Q(
+                                ("read_at__isnull", False),
+                                ("read_message_id__isnull", False),
+                                ("read_upto__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="participant_marker_is_whole",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Removal",
@@ -286,187 +417,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "direct")),
-                fields=("event", "low_id", "high_id"),
-                name="conversation_pair_unique",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "help")),
-                fields=("help_request", "maker"),
-                name="conversation_helper_unique",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["direct", "group", "help"])), name="conversation_kind_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("high_id", None), ("kind", "group"), ("low_id", None)),
-                    models.Q(
-                        ("high_id__isnull", False),
-                        ("kind__in", ["direct", "help"]),
-                        ("low_id__isnull", False),
-                        ("low_id__lt", models.F("high_id")),
+            options={
+                "indexes": [
+                    models.Index(fields=["message", "-created_at"], name="removal_message"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("restored_at", None)), fields=("message",), name="removal_standing_unique"
                     ),
-                    _connector="OR",
-                ),
-                name="conversation_pair_is_ordered",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("help_request__isnull", False), ("kind", "help")),
-                    models.Q(models.Q(("kind", "help"), _negated=True), ("help_request__isnull", True)),
-                    _connector="OR",
-                ),
-                name="conversation_help_has_request",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="conversation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("title", None), ("kind", "group"), _connector="OR"),
-                name="conversation_title_is_a_groups",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("conversation__isnull", False)),
-                fields=["conversation", "-created_at", "-id"],
-                name="message_conversation_latest",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["event", "sender", "-created_at", "-id"], name="message_own_latest"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("conversation__isnull", True)),
-                fields=["event", "-created_at", "-id"],
-                name="message_at_large_latest",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("conversation__isnull", False), ("message_type", "direct")),
-                    models.Q(("conversation__isnull", True), ("message_type__in", ["announcement", "channel"])),
-                    _connector="OR",
-                ),
-                name="message_type_fits_place",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("content"), 1),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("content"), 1000),
-                ),
-                name="message_content_length",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("message_type", "direct"), _negated=True),
-                    models.Q(("roles", []), ("tags", [])),
-                    _connector="OR",
-                ),
-                name="message_roles_and_tags_at_large",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("deleted_at", None), ("deleted_by_kind", None)),
-                    models.Q(
-                        ("deleted_at__isnull", False),
-                        ("deleted_by_kind__in", ["sender", "moderator"]),
-                        ("deleted_by_kind__isnull", False),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("restored_at", None), ("restorer_id", None)),
+                            models.Q(("restored_at__isnull", False), ("restorer_id__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="removal_restoration_is_whole",
                     ),
-                    _connector="OR",
-                ),
-                name="message_deletion_is_whole",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                fields=["user", "event_id", "-message_created_at", "-message"], name="delivery_user_event_latest"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(fields=("message", "user"), name="delivery_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("user_id", models.F("sender_id")), _negated=True),
-                name="delivery_is_never_to_the_sender",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(fields=["user", "conversation"], name="participant_user_conversation"),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(fields=("conversation", "user"), name="participant_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("read_at", None), ("read_message_id", None), ("read_upto", None)),
-                    models.Q(
-                        ("read_at__isnull", False), ("read_message_id__isnull", False), ("read_upto__isnull", False)
-                    ),
-                    _connector="OR",
-                ),
-                name="participant_marker_is_whole",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="removal",
-            index=models.Index(fields=["message", "-created_at"], name="removal_message"),
-        ),
-        migrations.AddConstraint(
-            model_name="removal",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("restored_at", None)), fields=("message",), name="removal_standing_unique"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="removal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("restored_at", None), ("restorer_id", None)),
-                    models.Q(("restored_at__isnull", False), ("restorer_id__isnull", False)),
-                    _connector="OR",
-                ),
-                name="removal_restoration_is_whole",
-            ),
+                ],
+            },
         ),
     ]

@@ -98,6 +98,58 @@ class Migration(migrations.Migration):
                     ("work_case", "Can claim and decide cases"),
                     ("read_transcript", "Can read more of a private conversation, with a reason"),
                 ],
+                "indexes": [
+                    models.Index(fields=["first_reported_at", "id"], name="case_first_reported"),
+                    models.Index(fields=["status", "first_reported_at", "id"], name="case_status_first_reported"),
+                    models.Index(fields=["event", "first_reported_at", "id"], name="case_event_first_reported"),
+                    models.Index(fields=["event", "status", "first_reported_at", "id"], name="case_event_status"),
+                    models.Index(
+                        condition=models.Q(("status__in", ["pending", "reviewed"])),
+                        fields=["waiting_since", "id"],
+                        name="case_waiting",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "reviewed")),
+                        fields=["claimed_by", "claimed_at"],
+                        name="case_claimed_by",
+                    ),
+                    models.Index(fields=["sender", "-first_reported_at"], name="case_sender"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message",), name="case_message_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("claimed_at", None), ("claimed_by", None), ("status", "pending")),
+                            models.Q(
+                                models.Q(("status", "pending"), _negated=True),
+                                ("claimed_at__isnull", False),
+                                ("claimed_by__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="case_claim_fits_status",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("actions", []),
+                                ("decided_at", None),
+                                ("decided_by", None),
+                                ("decision", None),
+                                ("status__in", ["pending", "reviewed"]),
+                            ),
+                            models.Q(
+                                ("decided_at__isnull", False),
+                                ("decided_by__isnull", False),
+                                ("decision", models.F("status")),
+                                ("decision__isnull", False),
+                                ("status__in", ["actioned", "dismissed"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="case_decision_fits_status",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -132,6 +184,32 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["case", "created_at"], name="decision_case"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("note"), 0
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("note"), 1000
+                            ),
+                        ),
+                        name="decision_note_length",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("decision", "actioned"), models.Q(("actions", []), _negated=True)),
+                            models.Q(("actions__in", [[], [{"type": "restore_message"}]]), ("decision", "dismissed")),
+                            _connector="OR",
+                        ),
+                        name="decision_fits_actions",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ContentRule",
@@ -201,6 +279,55 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("switch_contentrule", "Can switch content rules on and off")],
+                "indexes": [
+                    models.Index(fields=["event"], name="contentrule_event"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("name__regex", "\\S")),
+                        name="contentrule_name_not_empty",
+                        violation_error_message="Give a name.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["flag", "hold", "refuse"])),
+                        name="contentrule_outcome_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("kind", "blocked_words"),
+                                ("most", None),
+                                ("seconds", None),
+                                models.Q(("words", []), _negated=True),
+                            ),
+                            models.Q(
+                                ("kind", "new_member_links"),
+                                ("most", None),
+                                ("seconds__gt", 0),
+                                ("seconds__isnull", False),
+                                ("words", []),
+                            ),
+                            models.Q(
+                                ("kind__in", ["repeated_text", "flood"]),
+                                ("most__gt", 0),
+                                ("most__isnull", False),
+                                ("seconds__gt", 0),
+                                ("seconds__isnull", False),
+                                ("words", []),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="contentrule_fits_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_active", False),
+                            models.Q(("tried_at__isnull", False), ("tried_on__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="contentrule_was_tried",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -289,6 +416,56 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("lift_sanction", "Can lift sanctions")],
+                "indexes": [
+                    models.Index(fields=["user", "-created_at", "-id"], name="sanction_user_created_at"),
+                    models.Index(
+                        condition=models.Q(("lifted_at", None)),
+                        fields=["user", "event", "type"],
+                        name="sanction_standing",
+                    ),
+                    models.Index(fields=["-created_at", "-id"], name="sanction_created_at"),
+                    models.Index(fields=["event", "-created_at", "-id"], name="sanction_event_created_at"),
+                    models.Index(fields=["case"], name="sanction_case"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("type__in", ["warn", "mute", "suspend", "remove_member", "revoke_reporting"])
+                        ),
+                        name="sanction_type_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reason__in", ["spam", "harassment", "hate", "scam", "sexual", "violence", "other"])
+                        ),
+                        name="sanction_reason_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("ends_at__gt", models.F("starts_at")),
+                                ("ends_at__isnull", False),
+                                ("type__in", ("mute", "suspend")),
+                            ),
+                            models.Q(models.Q(("type__in", ("mute", "suspend")), _negated=True), ("ends_at", None)),
+                            _connector="OR",
+                        ),
+                        name="sanction_end_fits_type",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("lift_reason", None), ("lifted_at", None), ("lifted_by", None)),
+                            models.Q(
+                                ("lift_reason__isnull", False),
+                                ("lifted_at__isnull", False),
+                                ("lifted_by__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="sanction_lift_is_whole",
+                    ),
+                    models.UniqueConstraint(fields=("decision", "type"), name="sanction_decision_type_unique"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -315,6 +492,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "evidence",
+                "indexes": [
+                    models.Index(fields=["message", "-frozen_at"], name="evidence_message"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "sha256",
+                                models.Func(
+                                    models.Func(models.F("body"), models.Value("UTF8"), function="convert_to"),
+                                    function="sha256",
+                                    output_field=models.BinaryField(),
+                                ),
+                            )
+                        ),
+                        name="evidence_hash_is_true",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -415,6 +610,32 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["reporter", "-created_at", "-id"], name="report_reporter_created_at"),
+                    models.Index(fields=["case", "created_at", "id"], name="report_case"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "reporter"), name="report_message_reporter_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reason__in", ["spam", "harassment", "hate", "scam", "sexual", "violence", "other"])
+                        ),
+                        name="report_reason_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("details"), 1
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("details"), 1000
+                            ),
+                        ),
+                        name="report_details_length",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RuleHit",
@@ -446,6 +667,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["rule", "-created_at"], name="rulehit_rule"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("case", "rule"), name="rulehit_unique"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TranscriptLook",
@@ -479,6 +708,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["case", "created_at"], name="transcriptlook_case"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("reason"), 1
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("reason"), 1000
+                            ),
+                        ),
+                        name="transcriptlook_reason_length",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Appeal",
@@ -536,6 +783,57 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("decide_appeal", "Can decide appeals")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "pending")), fields=["created_at"], name="appeal_pending"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("text"), 1
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("text"), 1000
+                            ),
+                        ),
+                        name="appeal_text_length",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            django.db.models.lookups.GreaterThanOrEqual(
+                                django.db.models.functions.text.Length("note"), 0
+                            ),
+                            django.db.models.lookups.LessThanOrEqual(
+                                django.db.models.functions.text.Length("note"), 1000
+                            ),
+                        ),
+                        name="appeal_note_length",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("decided_at", None), ("decided_by", None), ("status", "pending")),
+                            models.Q(("decided_at__isnull", False), ("status", "granted")),
+                            models.Q(
+                                ("decided_at__isnull", False), ("decided_by__isnull", False), ("status", "rejected")
+                            ),
+                            _connector="OR",
+                        ),
+                        name="appeal_decision_fits_status",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("decided_by", None),
+                            models.Q(
+                                models.Q(("decided_by", models.F("imposed_by")), _negated=True),
+                                models.Q(("decided_by", models.F("user")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="appeal_is_decided_by_another",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -578,358 +876,5 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="contentrule",
-            index=models.Index(fields=["event"], name="contentrule_event"),
-        ),
-        migrations.AddConstraint(
-            model_name="contentrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__regex", "\\S")),
-                name="contentrule_name_not_empty",
-                violation_error_message="Give a name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="contentrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("outcome__in", ["flag", "hold", "refuse"])), name="contentrule_outcome_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="contentrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("kind", "blocked_words"),
-                        ("most", None),
-                        ("seconds", None),
-                        models.Q(("words", []), _negated=True),
-                    ),
-                    models.Q(
-                        ("kind", "new_member_links"),
-                        ("most", None),
-                        ("seconds__gt", 0),
-                        ("seconds__isnull", False),
-                        ("words", []),
-                    ),
-                    models.Q(
-                        ("kind__in", ["repeated_text", "flood"]),
-                        ("most__gt", 0),
-                        ("most__isnull", False),
-                        ("seconds__gt", 0),
-                        ("seconds__isnull", False),
-                        ("words", []),
-                    ),
-                    _connector="OR",
-                ),
-                name="contentrule_fits_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="contentrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_active", False),
-                    models.Q(("tried_at__isnull", False), ("tried_on__isnull", False)),
-                    _connector="OR",
-                ),
-                name="contentrule_was_tried",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="sanction",
-            index=models.Index(fields=["user", "-created_at", "-id"], name="sanction_user_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="sanction",
-            index=models.Index(
-                condition=models.Q(("lifted_at", None)), fields=["user", "event", "type"], name="sanction_standing"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="sanction",
-            index=models.Index(fields=["-created_at", "-id"], name="sanction_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="sanction",
-            index=models.Index(fields=["event", "-created_at", "-id"], name="sanction_event_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="sanction",
-            index=models.Index(fields=["case"], name="sanction_case"),
-        ),
-        migrations.AddConstraint(
-            model_name="sanction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("type__in", ["warn", "mute", "suspend", "remove_member", "revoke_reporting"])),
-                name="sanction_type_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sanction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("reason__in", ["spam", "harassment", "hate", "scam", "sexual", "violence", "other"])
-                ),
-                name="sanction_reason_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sanction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("ends_at__gt", models.F("starts_at")),
-                        ("ends_at__isnull", False),
-                        ("type__in", ("mute", "suspend")),
-                    ),
-                    models.Q(models.Q(("type__in", ("mute", "suspend")), _negated=True), ("ends_at", None)),
-                    _connector="OR",
-                ),
-                name="sanction_end_fits_type",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sanction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("lift_reason", None), ("lifted_at", None), ("lifted_by", None)),
-                    models.Q(
-                        ("lift_reason__isnull", False), ("lifted_at__isnull", False), ("lifted_by__isnull", False)
-                    ),
-                    _connector="OR",
-                ),
-                name="sanction_lift_is_whole",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sanction",
-            constraint=models.UniqueConstraint(fields=("decision", "type"), name="sanction_decision_type_unique"),
-        ),
-        migrations.AddIndex(
-            model_name="evidence",
-            index=models.Index(fields=["message", "-frozen_at"], name="evidence_message"),
-        ),
-        migrations.AddConstraint(
-            model_name="evidence",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "sha256",
-                        models.Func(
-                            models.Func(models.F("body"), models.Value("UTF8"), function="convert_to"),
-                            function="sha256",
-                            output_field=models.BinaryField(),
-                        ),
-                    )
-                ),
-                name="evidence_hash_is_true",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(fields=["case", "created_at"], name="decision_case"),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("note"), 0),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("note"), 1000),
-                ),
-                name="decision_note_length",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("decision", "actioned"), models.Q(("actions", []), _negated=True)),
-                    models.Q(("actions__in", [[], [{"type": "restore_message"}]]), ("decision", "dismissed")),
-                    _connector="OR",
-                ),
-                name="decision_fits_actions",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["first_reported_at", "id"], name="case_first_reported"),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["status", "first_reported_at", "id"], name="case_status_first_reported"),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["event", "first_reported_at", "id"], name="case_event_first_reported"),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["event", "status", "first_reported_at", "id"], name="case_event_status"),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(
-                condition=models.Q(("status__in", ["pending", "reviewed"])),
-                fields=["waiting_since", "id"],
-                name="case_waiting",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(
-                condition=models.Q(("status", "reviewed")), fields=["claimed_by", "claimed_at"], name="case_claimed_by"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["sender", "-first_reported_at"], name="case_sender"),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(fields=("message",), name="case_message_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("claimed_at", None), ("claimed_by", None), ("status", "pending")),
-                    models.Q(
-                        models.Q(("status", "pending"), _negated=True),
-                        ("claimed_at__isnull", False),
-                        ("claimed_by__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="case_claim_fits_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("actions", []),
-                        ("decided_at", None),
-                        ("decided_by", None),
-                        ("decision", None),
-                        ("status__in", ["pending", "reviewed"]),
-                    ),
-                    models.Q(
-                        ("decided_at__isnull", False),
-                        ("decided_by__isnull", False),
-                        ("decision", models.F("status")),
-                        ("decision__isnull", False),
-                        ("status__in", ["actioned", "dismissed"]),
-                    ),
-                    _connector="OR",
-                ),
-                name="case_decision_fits_status",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(fields=["reporter", "-created_at", "-id"], name="report_reporter_created_at"),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(fields=["case", "created_at", "id"], name="report_case"),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(fields=("message", "reporter"), name="report_message_reporter_unique"),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("reason__in", ["spam", "harassment", "hate", "scam", "sexual", "violence", "other"])
-                ),
-                name="report_reason_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("details"), 1),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("details"), 1000),
-                ),
-                name="report_details_length",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rulehit",
-            index=models.Index(fields=["rule", "-created_at"], name="rulehit_rule"),
-        ),
-        migrations.AddConstraint(
-            model_name="rulehit",
-            constraint=models.UniqueConstraint(fields=("case", "rule"), name="rulehit_unique"),
-        ),
-        migrations.AddIndex(
-            model_name="transcriptlook",
-            index=models.Index(fields=["case", "created_at"], name="transcriptlook_case"),
-        ),
-        migrations.AddConstraint(
-            model_name="transcriptlook",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("reason"), 1),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("reason"), 1000),
-                ),
-                name="transcriptlook_reason_length",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="appeal",
-            index=models.Index(condition=models.Q(("status", "pending")), fields=["created_at"], name="appeal_pending"),
-        ),
-        migrations.AddConstraint(
-            model_name="appeal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("text"), 1),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("text"), 1000),
-                ),
-                name="appeal_text_length",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="appeal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    django.db.models.lookups.GreaterThanOrEqual(django.db.models.functions.text.Length("note"), 0),
-                    django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length("note"), 1000),
-                ),
-                name="appeal_note_length",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="appeal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("decided_at", None), ("decided_by", None), ("status", "pending")),
-                    models.Q(("decided_at__isnull", False), ("status", "granted")),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False), ("status", "rejected")),
-                    _connector="OR",
-                ),
-                name="appeal_decision_fits_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="appeal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("decided_by", None),
-                    models.Q(
-                        models.Q(("decided_by", models.F("imposed_by")), _negated=True),
-                        models.Q(("decided_by", models.F("user")), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="appeal_is_decided_by_another",
-            ),
         ),
     ]
