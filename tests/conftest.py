@@ -9,19 +9,20 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core import signals
-from django.db import OperationalError, close_old_connections, connections
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.core.management.commands import flush
+from django.db import close_old_connections, connections
 from django.test import Client
 from django.test import client as test_client
 from django.utils import timezone
-from psycopg.errors import DeadlockDetected
 
 from api import redis
 from api.calls import Call, Utf8Request
 from api.database import shared_connection
 from config.celery import app as celery
 from config.pages import API_PREFIX
+from tests import emptying
 from tests.browsing import chromium, visit  # noqa: F401
 from tests.promises.figures import figure, pytest_collection_finish, pytest_runtest_logreport, table_row  # noqa: F401
 from tests.waiting import PATIENCE
@@ -76,17 +77,6 @@ def redis_away(settings):
     redis._away_until = 0.0
 
 
-# Tables that are only ever added to, by the triggers that see to it.
-APPEND_ONLY = {
-    "auditentry_is_append_only": "accounts_auditentry",
-    **{f"{name}_is_append_only": f"messaging_{name}" for name in ("textstep", "callback")},
-    **{
-        f"{name}_is_append_only": f"moderation_{name}"
-        for name in ("evidence", "decision", "transcriptlook", "report", "casenote")
-    },
-}
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup):
     """A database that is still in use could not be dropped."""
@@ -95,26 +85,15 @@ def django_db_setup(django_db_setup):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _audit_can_be_emptied():
-    """After a test that commits, Django truncates every table; the guards of these look away for that alone."""
-    guards = [f"ALTER TABLE {table} {{}} TRIGGER {name}" for name, table in APPEND_ONLY.items()]
-    flush = DatabaseOperations.execute_sql_flush
-
-    def flush_with_audit(self, statements):
-        away = [guard.format("DISABLE") for guard in guards]
-        back = [guard.format("ENABLE ALWAYS") for guard in guards]
-        while True:
-            try:
-                flush(self, [*away, *statements, *back])
-                break
-            except OperationalError as error:
-                # A process that a module of tests keeps running may read in these tables, in an order of its own.
-                if not isinstance(error.__cause__, DeadlockDetected):
-                    raise
-
+def _emptied_row_by_row():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_with_audit)
+        patch.setattr(flush, "Command", emptying.Command)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_little():
+    settings.PASSWORD_HASHERS = ["tests.passwords.CheapHasher"]
 
 
 @pytest.fixture(autouse=True)
@@ -152,9 +131,9 @@ class Cast:
 def unsaved_user(username: str, **fields):
     from accounts.models import User
 
-    user = User(username=username, name=username.replace("_", " ").title(), **fields)
-    user.set_unusable_password()
-    return user
+    # Django's own way to say that nobody has this password takes a random word, letter by letter.
+    no_password = f"{UNUSABLE_PASSWORD_PREFIX}nobody has it"
+    return User(username=username, name=username.replace("_", " ").title(), password=no_password, **fields)
 
 
 def make_user(username: str, **fields):

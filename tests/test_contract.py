@@ -38,7 +38,6 @@ made_up = settings(
 @pytest.fixture
 def headers(cast, settings, within_the_test) -> dict:
     settings.RATE_LIMIT = None
-    settings.PASSWORD_HASHERS = ["tests.accounts.conftest.CheapHasher"]
     return Caller(cast.organizer).headers
 
 

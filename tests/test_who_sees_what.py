@@ -92,7 +92,6 @@ def test_the_table_is_whole(figure):
 @pytest.fixture
 def world(cast, settings) -> World:
     settings.RATE_LIMIT = None
-    settings.PASSWORD_HASHERS = ["tests.accounts.conftest.CheapHasher"]
     return build(cast)
 
 

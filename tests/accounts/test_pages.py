@@ -10,7 +10,6 @@ from django.contrib.sessions.models import Session
 from accounts.models import AuditEntry
 from events import demo
 from messaging.models import Message
-from tests.events.conftest import quick_passwords  # noqa: F401
 from tests.messaging.conftest import start
 from tests.pages import Form, Visitor
 
@@ -20,7 +19,7 @@ PASSWORD = "a password for tests"
 
 
 @pytest.fixture
-def attendee(cast, quick_passwords):  # noqa: F811
+def attendee(cast):
     cast.attendee.set_password(PASSWORD)
     cast.attendee.phone = "+4915112345678"
     cast.attendee.save()
@@ -90,7 +89,7 @@ def test_the_demo_is_one_click_away_and_only_there(db, settings, client):
     assert 'action="/sign-in"' not in client.get("/").content.decode()
 
 
-def test_one_click_signs_in(db, settings, quick_passwords):  # noqa: F811
+def test_one_click_signs_in(db, settings):
     settings.DEMO = True
     cast = demo.seed()
     visitor = Visitor()
@@ -231,7 +230,7 @@ def test_what_is_no_form_of_ours_is_not_offered(attendee, kept):
     assert "Send it now" not in visitor.page
 
 
-def test_staff_who_sign_in_on_pages_are_not_in_the_console_without_their_second_factor(cast, settings, quick_passwords):  # noqa: F811
+def test_staff_who_sign_in_on_pages_are_not_in_the_console_without_their_second_factor(cast, settings):
     settings.SECOND_FACTOR = True
     cast.staff.set_password(PASSWORD)
     cast.staff.save()

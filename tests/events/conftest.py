@@ -1,7 +1,6 @@
 from contextlib import contextmanager
 
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from accounts.models import AuditEntry
 from events.models import Block, Event, HelpRequest, Membership
@@ -35,14 +34,3 @@ def audited():
         return [(entry.actor_id, entry.object_id, entry.data) for entry in found]
 
     return rows
-
-
-class QuickHasher(Argon2PasswordHasher):
-    """The same, without the work that makes guessing dear."""
-
-    time_cost, memory_cost, parallelism = 1, 8, 1
-
-
-@pytest.fixture
-def quick_passwords(settings):
-    settings.PASSWORD_HASHERS = [f"{__name__}.QuickHasher"]

@@ -15,7 +15,7 @@ from events.access import access_help_request
 from events.models import Event, HelpRequest, Membership
 from tests.events.conftest import everything
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ROLES = {
     "attendee": "attendee",

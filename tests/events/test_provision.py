@@ -17,7 +17,7 @@ from accounts.models import AuditEntry, Token, User
 from events.models import Event, Membership
 from events.provision import Unreadable, provision
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 SHOW = {
     "slug": "card-show",
